@@ -1,0 +1,98 @@
+package account
+
+import "time"
+
+// ChallengeState is the state of a challenge.
+type ChallengeState string
+
+// The states of a challenge.
+const (
+	ChallengeOpen      ChallengeState = "open"
+	ChallengePassed    ChallengeState = "passed"
+	ChallengeCancelled ChallengeState = "cancelled"
+)
+
+// Purpose says what a challenge is for; a code of one purpose is worth nothing
+// for another (ASVS 5.0, 6.6.2).
+type Purpose string
+
+// PurposeLogin is a challenge after a right password.
+const PurposeLogin Purpose = "login"
+
+// Challenge is one demand for a second factor: who, why, which factors may
+// answer, until when.
+type Challenge struct {
+	ID       string         `json:"id"`
+	Instance string         `json:"instance"`
+	Account  string         `json:"account"`
+	Purpose  Purpose        `json:"purpose"`
+	State    ChallengeState `json:"state"`
+	// Session is the pending session whose browser alone may answer.
+	Session SessionID `json:"session"`
+	// Address is the raw path and query to which the code form is posted: the
+	// held request's own, or empty where that must not be written into a page
+	// and the form is posted under the prefix.
+	Address string `json:"address,omitempty"`
+	// Factors are the ids of the factors that may answer, the one offered
+	// first in front.
+	Factors []string `json:"factors"`
+	// Tries counts the codes entered for a factor whose code is not sent (an
+	// authenticator), by factor id.
+	Tries map[string]int `json:"tries,omitempty"`
+	// Codes are the codes sent, by factor id.
+	Codes   map[string]Code `json:"codes,omitempty"`
+	Created time.Time       `json:"created"`
+	Expires time.Time       `json:"expires"`
+}
+
+// MayAnswer reports whether the factor with the given id may answer.
+func (c *Challenge) MayAnswer(factor string) bool {
+	for _, f := range c.Factors {
+		if f == factor {
+			return true
+		}
+	}
+	return false
+}
+
+// Code is a code that was or will be sent, with the outbox entry that carries
+// it: Sealed is its text, kept until the code is spent or expires, so that
+// sending again sends the same code.
+type Code struct {
+	// Hash is the keyed hash of the code, bound to challenge, account, session
+	// and purpose.
+	Hash   [32]byte `json:"hash"`
+	Sealed []byte   `json:"sealed"`
+	// Tries counts the codes entered against this one.
+	Tries   int       `json:"tries"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	// Sends are the times of every sending in this challenge, of earlier codes
+	// of the same factor too: waits grow with their number.
+	Sends []time.Time `json:"sends"`
+	// Status is what became of the last sending.
+	Status SendStatus `json:"status"`
+}
+
+// SendStatus is what became of a sending.
+type SendStatus string
+
+// What became of a sending.
+const (
+	// SendQueued means that it was written to the outbox and not yet taken by
+	// the provider, or that nobody knows (a time-out is not sent again).
+	SendQueued SendStatus = "queued"
+	// SendTaken means that the provider took it.
+	SendTaken SendStatus = "taken"
+	// SendFailed means that the provider certainly did not take it.
+	SendFailed SendStatus = "failed"
+)
+
+// Hold is a held answer: status, headers, cookies and body of the app's answer
+// to a login, sealed by the handler.
+type Hold struct {
+	Challenge string    `json:"challenge"`
+	Instance  string    `json:"instance"`
+	Sealed    []byte    `json:"sealed"`
+	Expires   time.Time `json:"expires"`
+}

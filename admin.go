@@ -1,0 +1,171 @@
+package twofactor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+func init() {
+	caddy.RegisterModule(AdminAPI{})
+}
+
+// Addresses of the admin API.
+const (
+	adminAccounts = "/two_factor/accounts"
+	adminImport   = "/two_factor/import"
+)
+
+// AdminAPI are the routes of Caddy's admin API for accounts:
+//
+//   - GET /two_factor/accounts[?instance=NAME] lists accounts with their
+//     factors, never a secret.
+//   - POST /two_factor/import[?instance=NAME][&region=XX] takes a file of
+//     accounts, text/csv or application/json, of at most 16 MiB; all of it or
+//     nothing.
+type AdminAPI struct{}
+
+// CaddyModule returns the module's information.
+func (AdminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api.two_factor",
+		New: func() caddy.Module { return new(AdminAPI) },
+	}
+}
+
+// Routes returns the routes.
+func (AdminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{
+		{Pattern: adminAccounts, Handler: caddy.AdminHandlerFunc(serveAccounts)},
+		{Pattern: adminImport, Handler: caddy.AdminHandlerFunc(serveImport)},
+	}
+}
+
+// activeLease asks for the app at each request: routers outlive configs, and
+// after a failed reload the live router is that of the failed one.
+func activeLease() (*Lease, error) {
+	v, err := caddy.ActiveContext().AppIfConfigured(appName)
+	if err != nil {
+		return nil, apiError(http.StatusNotFound, "the running config has no two_factor")
+	}
+	app, ok := v.(*App)
+	if !ok {
+		return nil, apiError(http.StatusInternalServerError, "the app two_factor is a %T", v)
+	}
+	lease, err := app.Lease()
+	if err != nil {
+		return nil, apiError(http.StatusServiceUnavailable, "%v", err)
+	}
+	return lease, nil
+}
+
+func apiError(status int, format string, args ...any) error {
+	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
+}
+
+func serveAccounts(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return apiError(http.StatusMethodNotAllowed, "accounts can only be read here: use GET")
+	}
+	lease, err := activeLease()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	// The list can be long, so it is written while it is read. If reading
+	// fails in the middle the answer ends without its closing bracket, which
+	// no reader takes for a whole list.
+	separator := "[\n"
+	err = listAccounts(r.Context(), lease.Parts().Store, r.URL.Query().Get("instance"), time.Now(), func(v accountView) error {
+		line, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append([]byte(separator), line...))
+		separator = ",\n"
+		return err
+	})
+	if err != nil {
+		if separator == "[\n" {
+			return apiError(http.StatusServiceUnavailable, "%v", err)
+		}
+		panic(http.ErrAbortHandler)
+	}
+	if separator == "[\n" {
+		_, err = w.Write([]byte("[]\n"))
+		return err
+	}
+	_, err = w.Write([]byte("\n]\n"))
+	return err
+}
+
+// importRefusal is the answer to an import of which nothing was taken.
+type importRefusal struct {
+	Error    string          `json:"error"`
+	Problems []importProblem `json:"problems,omitempty"`
+	More     bool            `json:"more,omitempty"`
+}
+
+func serveImport(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return apiError(http.StatusMethodNotAllowed, "an import is taken by POST")
+	}
+	// A web page cannot send these types to another site without being asked.
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if kind != "text/csv" && kind != "application/json" {
+		return apiError(http.StatusUnsupportedMediaType, "want text/csv or application/json")
+	}
+	lease, err := activeLease()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+
+	query := r.URL.Query()
+	im := importer{parts: lease.Parts(), instance: query.Get("instance"), region: query.Get("region"), now: time.Now()}
+	if im.instance == "" {
+		im.instance = defaultName
+	}
+	result, err := im.run(r.Context(), http.MaxBytesReader(w, r.Body, maxImportBytes+1))
+	if err != nil {
+		return refuseImport(w, err)
+	}
+	return writeJSON(w, http.StatusOK, result)
+}
+
+// refuseImport answers by itself where there is a list of problems: Caddy
+// would write it as one line, and into its log.
+func refuseImport(w http.ResponseWriter, err error) error {
+	var bad *importError
+	var input *inputError
+	switch {
+	case errors.As(err, &bad):
+		return writeJSON(w, http.StatusBadRequest, importRefusal{Error: "nothing was imported", Problems: bad.problems, More: bad.more})
+	case errors.As(err, &input):
+		return apiError(http.StatusBadRequest, "%v", err)
+	case errors.Is(err, store.ErrConflict):
+		return apiError(http.StatusConflict, "%v", err)
+	default:
+		return apiError(http.StatusServiceUnavailable, "%v", err)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	return json.NewEncoder(w).Encode(v)
+}
+
+// Interface guards.
+var _ caddy.AdminRouter = (*AdminAPI)(nil)

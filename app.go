@@ -1,0 +1,190 @@
+package twofactor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
+	"github.com/caddy-twofactor/caddy-twofactor/sms"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// appName is the name of the app in a config.
+const appName = "two_factor"
+
+// App keeps what all two_factor handlers of a config share: the store, the
+// keys and the senders. Without any configuration it keeps accounts in a file
+// in Caddy's data directory, makes a key there, and sends no texts.
+type App struct {
+	// StoreRaw is where accounts, sessions and locks are kept. Default: the
+	// engine "file", in Caddy's data directory.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=two_factor.stores inline_key=engine"`
+	// SMS lists the providers that send texts. The first is used. Default:
+	// none; then phones cannot be used as a second factor.
+	SMS []SMSProvider `json:"sms,omitempty"`
+	// MailRaw is the mail server for notices. It is not in this version yet: a
+	// config with it is refused.
+	MailRaw json.RawMessage `json:"mail,omitempty"`
+	// GeoIP lists files of geographic data. They are not in this version yet: a
+	// config with them is refused.
+	GeoIP []string `json:"geoip,omitempty"`
+	// Keys are the keys under which secrets at rest and cookies are sealed, the
+	// newest first: the first seals, all of them open. Default: one key that is
+	// made at the first start and kept in Caddy's data directory, in
+	// two_factor/, readable for Caddy's user alone. Losing it loses all
+	// enrolments.
+	Keys []Key `json:"keys,omitempty"`
+
+	shared    *shared
+	instances *instances
+	ctx       caddy.Context
+	// trying ends the trying of the login pages.
+	trying context.CancelFunc
+}
+
+// SMSProvider is one provider of texts, under a name of the operator's.
+type SMSProvider struct {
+	// Name is what logs and metrics call it: 1 to 32 of a-z, 0-9 and -.
+	Name string `json:"name"`
+	// ProviderRaw is the provider's module with its settings.
+	ProviderRaw json.RawMessage `json:"provider,omitempty" caddy:"namespace=two_factor.sms inline_key=provider"`
+}
+
+// shortName is what instances and providers may be called.
+var shortName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+
+// CaddyModule returns the module's information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  appName,
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision checks the configuration. It opens nothing: `caddy validate` comes
+// this far too, beside a Caddy that has the store open.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx, a.instances = ctx, new(instances)
+	if len(a.MailRaw) > 0 {
+		return errors.New("mail is not in this version yet: remove it from two_factor")
+	}
+	if len(a.GeoIP) > 0 {
+		return errors.New("geoip is not in this version yet: remove it from two_factor")
+	}
+	var ring *seal.Ring
+	if len(a.Keys) > 0 {
+		var err error
+		if ring, err = newRing(a.Keys); err != nil {
+			return err
+		}
+	}
+	guest, err := a.loadStore(ctx)
+	if err != nil {
+		return err
+	}
+	senders, err := a.loadSenders(ctx)
+	if err != nil {
+		return err
+	}
+	a.shared, err = newShared(guest, senders, ring, ctx.Logger())
+	return err
+}
+
+func (a *App) loadStore(ctx caddy.Context) (StoreGuest, error) {
+	if len(a.StoreRaw) == 0 {
+		a.StoreRaw = json.RawMessage(`{"engine":"file"}`)
+	}
+	v, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	guest, ok := v.(StoreGuest)
+	if !ok {
+		return nil, fmt.Errorf("store: %T is no store", v)
+	}
+	return guest, nil
+}
+
+func (a *App) loadSenders(ctx caddy.Context) ([]sms.Sender, error) {
+	var senders []sms.Sender
+	names := make(map[string]bool, len(a.SMS))
+	for i := range a.SMS {
+		p := &a.SMS[i]
+		if !shortName.MatchString(p.Name) {
+			return nil, fmt.Errorf("sms: the name %s is not 1 to 32 of a-z, 0-9 and -", clip(p.Name))
+		}
+		if names[p.Name] {
+			return nil, fmt.Errorf("sms: two providers are named %q", p.Name)
+		}
+		names[p.Name] = true
+		if len(p.ProviderRaw) == 0 {
+			return nil, fmt.Errorf("sms %s: names no provider", p.Name)
+		}
+		v, err := ctx.LoadModule(p, "ProviderRaw")
+		if err != nil {
+			return nil, fmt.Errorf("sms %s: %w", p.Name, err)
+		}
+		sender, ok := v.(sms.Sender)
+		if !ok {
+			return nil, fmt.Errorf("sms %s: %T sends no texts", p.Name, v)
+		}
+		senders = append(senders, sender)
+	}
+	return senders, nil
+}
+
+// Start checks that no site is served in the clear, opens the store, checks
+// that the keys are those it was written with, and starts the senders.
+func (a *App) Start() error {
+	found, err := checkExposure(a.ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.shared.start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	a.trying = cancel
+	go tryLoginPages(ctx, found, a.ctx.Logger())
+	return nil
+}
+
+// Stop ends the senders, but does not close the store: requests may still need
+// it.
+func (a *App) Stop() error {
+	if a.trying != nil {
+		a.trying()
+	}
+	return a.shared.stop()
+}
+
+// Cleanup closes the store when the last request that has a lease on it ends,
+// unless another config uses it. After a Provision that failed it gives nothing
+// back, since nothing was taken.
+func (a *App) Cleanup() error {
+	if a.shared != nil {
+		a.shared.close()
+	}
+	return nil
+}
+
+// Lease gives the caller the use of the store, which it must end with Release.
+// It costs one atomic add once the app has started; the first one may open the
+// store, since Caddy starts its apps in no order. It returns ErrClosed after
+// the end of the config, and the store's error if it cannot be opened.
+func (a *App) Lease() (*Lease, error) { return a.shared.lease() }
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,227 @@
+package twofactor
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+// globalOption reads the global option two_factor.
+type globalOption struct {
+	*caddyfile.Dispenser
+	app  App
+	once singles
+}
+
+// parseGlobalOption sets up the app from Caddyfile tokens. Syntax:
+//
+//	two_factor {
+//	    store <engine> { … }
+//	    sms   <name> <provider> { … }
+//	    mail  { … }
+//	    geoip <file>...
+//	    key   <id> <value>
+//	}
+//
+// What stands in the blocks of store and sms is the engine's and the
+// provider's. sms, geoip and key may be repeated; the newest key comes first.
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	d.Next() // the option's own name
+	if existing != nil {
+		return nil, d.Err("the global option two_factor is already specified; put all of it into one block")
+	}
+	g := &globalOption{Dispenser: d, once: singles{}}
+	if err := g.parse(); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(g.app, nil)}, nil
+}
+
+func (g *globalOption) parse() error {
+	start := g.Token()
+	if g.NextArg() {
+		return g.Errf("the global option two_factor takes no arguments, only a block; got '%s'", g.Val())
+	}
+	if !blockOpens(g.Dispenser) {
+		return errAt(start, "the global option two_factor needs a block")
+	}
+	for nesting := g.Nesting(); g.NextBlock(nesting); {
+		if err := g.subdirective(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *globalOption) subdirective() error {
+	switch g.Val() {
+	case "store":
+		return g.store()
+	case "sms":
+		return g.sms()
+	case "mail":
+		return g.mail()
+	case "geoip":
+		return g.geoIP()
+	case "key":
+		return g.key()
+	default:
+		return unknownWord(g.Dispenser, "the global option two_factor", "store, sms, mail, geoip and key")
+	}
+}
+
+// store sets where accounts, sessions and locks are kept. Syntax:
+//
+//	store <engine> { … }
+func (g *globalOption) store() error {
+	if err := g.once.claim(g.Dispenser); err != nil {
+		return err
+	}
+	if !g.NextArg() {
+		return g.Errf("store needs an engine; there are: %s", compiledIn("two_factor.stores"))
+	}
+	raw, err := g.guest("two_factor.stores", "engine")
+	g.app.StoreRaw = raw
+	return err
+}
+
+// sms adds a provider of texts, under a name of the operator's. Syntax:
+//
+//	sms <name> <provider> { … }
+func (g *globalOption) sms() error {
+	const usage = "sms <name> <provider>, for example sms dev inbox"
+	word := g.Token()
+	if !g.NextArg() {
+		return errAt(word, "sms lacks an argument; expected: %s", usage)
+	}
+	name := g.Token()
+	if err := checkInstanceName(name.Text); err != nil {
+		return errAt(name, "the name of an sms provider %w; got '%s'", err, name.Text)
+	}
+	for _, p := range g.app.SMS {
+		if p.Name == name.Text {
+			return errAt(name, "two sms providers are named '%s'", name.Text)
+		}
+	}
+	if !g.NextArg() {
+		return errAt(word, "sms %s needs a provider; there are: %s; expected: %s", name.Text, compiledIn("two_factor.sms"), usage)
+	}
+	raw, err := g.guest("two_factor.sms", "provider")
+	g.app.SMS = append(g.app.SMS, SMSProvider{Name: name.Text, ProviderRaw: raw})
+	return err
+}
+
+// guest reads the module that the cursor names, with all that belongs to it.
+func (g *globalOption) guest(namespace, key string) (json.RawMessage, error) {
+	at := g.Token()
+	if _, err := caddy.GetModule(namespace + "." + at.Text); err != nil {
+		return nil, errAt(at, "there is no %s '%s'; compiled in: %s", key, at.Text, compiledIn(namespace))
+	}
+	module, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+at.Text)
+	if err != nil {
+		return nil, err
+	}
+	var warnings []caddyconfig.Warning
+	raw := caddyconfig.JSONModuleObject(module, key, at.Text, &warnings)
+	if len(warnings) > 0 {
+		return nil, errAt(at, "the settings of %s '%s': %s", key, at.Text, warnings[0].Message)
+	}
+	return raw, nil
+}
+
+// compiledIn lists the modules of a namespace.
+func compiledIn(namespace string) string {
+	var names []string
+	for _, module := range caddy.GetModules(namespace) {
+		names = append(names, module.ID.Name())
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// mail sets the mail server for notices. Syntax:
+//
+//	mail {
+//	    <setting> <value>...
+//	}
+//
+// Every setting may stand once. What settings there are is checked when the
+// config is loaded.
+func (g *globalOption) mail() error {
+	word := g.Token()
+	if err := g.once.claim(g.Dispenser); err != nil {
+		return err
+	}
+	if g.NextArg() {
+		return g.Errf("mail takes no arguments, only a block; got '%s'", g.Val())
+	}
+	settings, once := map[string][]string{}, singles{}
+	for nesting := g.Nesting(); g.NextBlock(nesting); {
+		setting := g.Val()
+		if err := once.claim(g.Dispenser); err != nil {
+			return fmt.Errorf("mail: %w", err)
+		}
+		args, err := arguments(g.Dispenser, 1, 0, "<setting> <value>...")
+		if err != nil {
+			return fmt.Errorf("mail: %w", err)
+		}
+		for _, arg := range args {
+			settings[setting] = append(settings[setting], arg.Text)
+		}
+	}
+	if len(settings) == 0 {
+		return errAt(word, "mail needs a block with settings")
+	}
+	g.app.MailRaw = caddyconfig.JSON(settings, nil)
+	return nil
+}
+
+// geoIP adds files of geographic data. Syntax:
+//
+//	geoip <file>...
+func (g *globalOption) geoIP() error {
+	args, err := arguments(g.Dispenser, 1, 0, "geoip <file>..., for example geoip /var/lib/GeoIP/GeoLite2-City.mmdb")
+	if err != nil {
+		return err
+	}
+	for _, arg := range args {
+		g.app.GeoIP = append(g.app.GeoIP, arg.Text)
+	}
+	return nil
+}
+
+// key adds a key under which secrets at rest and cookies are sealed. Syntax:
+//
+//	key <id> <value>
+//
+// The value may be a placeholder, so that it need not stand in the Caddyfile.
+// No error repeats it.
+func (g *globalOption) key() error {
+	const usage = "key <id> <value>, for example key 2026 {env.TWO_FACTOR_KEY}"
+	word := g.Token()
+	args := g.RemainingArgsAsTokens()
+	if blockOpens(g.Dispenser) {
+		return errAt(word, "key takes no block; expected: %s", usage)
+	}
+	if len(args) != 2 || args[1].Text == "" {
+		return errAt(word, "key takes an id and a value; expected: %s", usage)
+	}
+	id := args[0]
+	if err := checkKeyID(id.Text); err != nil {
+		return errAt(id, "the id of a key %w", err)
+	}
+	for _, k := range g.app.Keys {
+		if k.ID == id.Text {
+			return errAt(id, "two keys have the id '%s'", id.Text)
+		}
+	}
+	g.app.Keys = append(g.app.Keys, Key{ID: id.Text, Value: args[1].Text})
+	return nil
+}

@@ -1,0 +1,118 @@
+package challenge
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/sms"
+)
+
+// maxSite bounds the name of the site in a text, in septets; a longer one is
+// left out, since a name that is cut short may look like another's.
+const maxSite = 60
+
+// Wording says in the languages it knows what a text says in words.
+type Wording interface {
+	// Prose returns what follows the code in a text, without a line break: what
+	// the code is for, and that it is not to be shared. Lang is a BCP 47 tag;
+	// for one that is not known another language is taken. Site is the name of
+	// the site, or empty: then it is not named. In the GSM 7-bit alphabet it
+	// should take at most 60 septets besides the site.
+	Prose(lang string, purpose account.Purpose, site string) string
+}
+
+// English is the wording in English for every language.
+type English struct{}
+
+// Prose implements [Wording].
+func (English) Prose(_ string, _ account.Purpose, site string) string {
+	if site == "" {
+		return "is your code to sign in. Do not share it with anyone."
+	}
+	return "is your code to sign in to " + site + ". Do not share it with anyone."
+}
+
+// Text returns the text that carries a code, in one segment: first the code,
+// then what it is for and that it is not to be shared, and in the last line the
+// origin-bound form by which browsers fill it in on this host alone (WICG,
+// Origin-bound one-time codes): "@host #code". Where this does not fit one
+// segment, the site is not named; where the host alone is too long or is not a
+// host's name, its line is left out.
+func Text(w Wording, lang string, purpose account.Purpose, site, host, code string) string {
+	last := ""
+	if h := originHost(host); h != "" {
+		last = "\n\n@" + h + " #" + code
+	}
+	name := siteName(site)
+	for _, text := range []string{
+		code + " " + w.Prose(lang, purpose, name) + last,
+		code + " " + w.Prose(lang, purpose, "") + last,
+		code + " " + w.Prose(lang, purpose, name),
+	} {
+		if sms.Segments(text) == 1 {
+			return text
+		}
+	}
+	return code + " " + w.Prose(lang, purpose, "")
+}
+
+// originHost returns the host without its port, or nothing if it is not one
+// that a browser would show: whatever stands in the last line is trusted by
+// browsers.
+func originHost(host string) string {
+	h := strings.ToLower(host)
+	if i := strings.LastIndexByte(h, ':'); i >= 0 && !strings.HasSuffix(h, "]") {
+		h = h[:i]
+	}
+	h = strings.TrimSuffix(h, ".")
+	if h == "" || len(h) > 253 {
+		return ""
+	}
+	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {
+		return onlyOf(h, "0123456789abcdef:.[]")
+	}
+	return onlyOf(h, "abcdefghijklmnopqrstuvwxyz0123456789-._")
+}
+
+// onlyOf returns s if it has no other characters than those allowed, else
+// nothing.
+func onlyOf(s, allowed string) string {
+	for _, c := range s {
+		if !strings.ContainsRune(allowed, c) {
+			return ""
+		}
+	}
+	return s
+}
+
+// siteName returns the name as it can stand in a text: on one line and in the
+// GSM 7-bit alphabet, with accents dropped where that helps. It returns nothing
+// if that leaves another name.
+func siteName(site string) string {
+	site = strings.Join(strings.FieldsFunc(norm.NFC.String(site), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " ")
+	var out strings.Builder
+	for _, r := range site {
+		if _, ok := sms.Septets(string(r)); ok {
+			out.WriteRune(r)
+			continue
+		}
+		for _, base := range norm.NFD.String(string(r)) {
+			if unicode.Is(unicode.Mn, base) {
+				continue
+			}
+			if _, ok := sms.Septets(string(base)); !ok {
+				return ""
+			}
+			out.WriteRune(base)
+		}
+	}
+	if n, _ := sms.Septets(out.String()); n > maxSite {
+		return ""
+	}
+	return out.String()
+}

@@ -1,0 +1,151 @@
+package twofactor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "two-factor",
+		Usage:     "<command>",
+		Short:     "Manages the accounts of two_factor",
+		Long:      commandLong,
+		CobraFunc: setUpCommand,
+	})
+}
+
+const commandLong = `
+Manages the accounts of the two_factor module and their factors.
+
+The commands speak to a running Caddy through its admin API. If none runs at
+the admin address of the config, they work on the store itself, as the config
+names it. With --address only the admin API is used, with --store only the file.
+`
+
+const importLong = `
+Imports accounts from a file, or from standard input if FILE is -.
+
+The file is CSV with a header row, or a JSON list of objects. The columns:
+
+  user            the name that the user logs in with; required
+  aliases         further names, separated by ; or a blank
+  phone           a mobile number in international form, +4915123456789
+  mail            the address for notices
+  group           a name of yours for a set of users
+  totp_secret     the secret of an authenticator, in base32
+  totp_algorithm  SHA1 (default) or SHA256
+  totp_digits     6 (default) or 8
+  totp_period     15, 30 (default) or 60 seconds
+
+An account that exists is changed. A column that the file does not have leaves
+what the account has; an empty cell removes it. All of the file is taken, or
+nothing: every bad row is named. At most 16 MiB and 100,000 rows.
+`
+
+// setUpCommand gives the command its subcommands.
+func setUpCommand(cmd *cobra.Command) {
+	cmd.AddCommand(importCommand(), accountsCommand())
+}
+
+// importCommand is `caddy two-factor import`.
+func importCommand() *cobra.Command {
+	var t target
+	var instance, region string
+	cmd := &cobra.Command{
+		Use:     "import FILE [--instance <name>] [--region <XX>] [--config <path> [--adapter <name>] | --address <admin> | --store <path>]",
+		Short:   "Imports accounts with their phones and authenticators",
+		Long:    importLong,
+		Example: "  caddy two-factor import users.csv --instance crm",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cmd.SilenceUsage = true
+			file, err := openImport(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			b, err := t.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer b.close()
+			result, err := b.importFile(cmd.Context(), instance, region, file)
+			if err != nil {
+				return err
+			}
+			return writeResult(cmd.OutOrStdout(), result)
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringVarP(&instance, "instance", "i", defaultName, "Name of the two_factor instance that the accounts are for")
+	cmd.Flags().StringVar(&region, "region", "", "Region of numbers without a country code, two letters such as DE")
+	return cmd
+}
+
+// accountsCommand is `caddy two-factor accounts`.
+func accountsCommand() *cobra.Command {
+	var t target
+	var instance string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "accounts [--instance <name>] [--json] [--config <path> [--adapter <name>] | --address <admin> | --store <path>]",
+		Short: "Lists accounts with their factors, never a secret",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SilenceUsage = true
+			b, err := t.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer b.close()
+			list, err := b.accounts(cmd.Context(), instance)
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				return writeAccounts(cmd.OutOrStdout(), list)
+			}
+			out := json.NewEncoder(cmd.OutOrStdout())
+			out.SetIndent("", "  ")
+			return out.Encode(list)
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringVarP(&instance, "instance", "i", "", "Name of the two_factor instance; all of them if empty")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Writes a JSON list")
+	return cmd
+}
+
+func openImport(cmd *cobra.Command, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(cmd.InOrStdin()), nil
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder: want a file", name)
+	}
+	if info.Size() > maxImportBytes {
+		return nil, fmt.Errorf("%s is longer than %d MiB: split it", name, maxImportBytes>>20)
+	}
+	return os.Open(name)
+}
+
+func writeResult(w io.Writer, r importResult) error {
+	_, err := fmt.Fprintf(w, "imported into instance %s: %d new, %d changed, %d unchanged\n",
+		r.Instance, r.New, r.Changed, r.Unchanged)
+	for _, line := range r.Weak {
+		_, e := fmt.Fprintf(w, "warning: line %d: the authenticator's secret has less than 128 bits; enrol a new one when you can\n", line)
+		err = errors.Join(err, e)
+	}
+	return err
+}

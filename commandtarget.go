@@ -1,0 +1,197 @@
+package twofactor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// probeTimeout bounds how long a command looks for a running Caddy.
+const probeTimeout = 2 * time.Second
+
+// target is where a command finds the accounts.
+type target struct {
+	config, adapter, address, store string
+}
+
+// backend is what a command works on: the admin API, or a store.
+type backend interface {
+	importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error)
+	accounts(ctx context.Context, instance string) ([]accountView, error)
+	close()
+}
+
+func (t *target) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&t.config, "config", "c", "", "Configuration file that names the admin address, the store and the keys")
+	cmd.Flags().StringVarP(&t.adapter, "adapter", "a", "", "Name of the config adapter")
+	cmd.Flags().StringVar(&t.address, "address", "", "Address of the admin API of a running Caddy")
+	cmd.Flags().StringVar(&t.store, "store", "", "File of the store of a stopped Caddy that has no key in its config")
+	cmd.MarkFlagsMutuallyExclusive("config", "store")
+	cmd.MarkFlagsMutuallyExclusive("address", "store")
+}
+
+// open decides where to work. A running Caddy is asked first, since only one
+// process can have the store's file open.
+func (t *target) open(ctx context.Context) (backend, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if t.store != "" {
+		return openStoreFile(ctx, t.store)
+	}
+	if t.address != "" {
+		return newAdminBackend(t.address)
+	}
+	config, name, adapter, err := caddycmd.LoadConfig(t.config, t.adapter)
+	if err != nil {
+		return nil, err
+	}
+	address, err := adminAddress(config, name, adapter)
+	if err != nil {
+		return nil, err
+	}
+	if address != "" && answers(ctx, address) {
+		return newAdminBackend(address)
+	}
+	if len(config) == 0 {
+		return nil, fmt.Errorf("no Caddy answers at its admin address %s: name that with --address, or the config of a stopped Caddy with --config, or its store with --store", address)
+	}
+	b, err := openConfigured(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("no Caddy answers at its admin address %s, so its store is opened itself: %w (if Caddy runs, name its admin address with --address)", address, err)
+	}
+	return b, nil
+}
+
+// adminAddress returns the admin address of a config, empty if it has none.
+func adminAddress(config []byte, name, adapter string) (string, error) {
+	var c struct {
+		Admin struct {
+			Disabled bool `json:"disabled"`
+		} `json:"admin"`
+	}
+	if len(config) > 0 {
+		if err := json.Unmarshal(config, &c); err != nil {
+			return "", fmt.Errorf("reading the config: %w", err)
+		}
+	}
+	if c.Admin.Disabled {
+		return "", nil
+	}
+	return caddycmd.DetermineAdminAPIAddress("", config, name, adapter)
+}
+
+// answers reports whether something listens at an admin address.
+func answers(ctx context.Context, address string) bool {
+	a, err := caddy.ParseNetworkAddress(address)
+	if err != nil {
+		return false
+	}
+	d := net.Dialer{Timeout: probeTimeout}
+	conn, err := d.DialContext(ctx, a.Network, dialAddress(a))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// openConfigured works on the store of a stopped Caddy as its config names it.
+func openConfigured(ctx context.Context, config []byte) (backend, error) {
+	var c struct {
+		Apps map[string]json.RawMessage `json:"apps"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		return nil, fmt.Errorf("reading the config: %w", err)
+	}
+	raw, ok := c.Apps[appName]
+	if !ok && !bytes.Contains(config, []byte(`"`+appName+`"`)) {
+		return nil, errors.New("the config has no two_factor")
+	}
+	app := new(App)
+	if len(raw) > 0 {
+		if err := caddy.StrictUnmarshalJSON(raw, app); err != nil {
+			return nil, fmt.Errorf("reading the config of two_factor: %w", err)
+		}
+	}
+	return openStopped(ctx, app, dataDir())
+}
+
+// openStoreFile works on a store's file, with the key that lies beside it or
+// in Caddy's data directory.
+func openStoreFile(ctx context.Context, path string) (backend, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(map[string]string{"engine": "file", "path": path})
+	if err != nil {
+		return nil, err
+	}
+	keys := filepath.Dir(path)
+	if !hasKeyFile(keys) {
+		keys = dataDir()
+	}
+	return openStopped(ctx, &App{StoreRaw: raw}, keys)
+}
+
+// openStopped provisions the app outside of any config and opens its store,
+// but starts nothing. It makes neither a store nor a key: only Caddy does, as
+// the user that it runs as.
+func openStopped(ctx context.Context, app *App, keyDir string) (backend, error) {
+	cctx, cancel := caddy.NewContext(caddy.Context{Context: ctx})
+	b := &storeBackend{app: app, cancel: cancel}
+	if err := app.Provision(cctx); err != nil {
+		b.close()
+		return nil, err
+	}
+	app.shared.keyDir = keyDir
+	app.shared.existing = true
+	lease, err := app.Lease()
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	b.lease = lease
+	return b, nil
+}
+
+// storeBackend works on the store itself.
+type storeBackend struct {
+	app    *App
+	lease  *Lease
+	cancel context.CancelFunc
+}
+
+func (b *storeBackend) importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error) {
+	im := importer{parts: b.lease.Parts(), instance: instance, region: region, now: time.Now()}
+	return im.run(ctx, file)
+}
+
+func (b *storeBackend) accounts(ctx context.Context, instance string) ([]accountView, error) {
+	list := []accountView{}
+	err := listAccounts(ctx, b.lease.Parts().Store, instance, time.Now(), func(v accountView) error {
+		list = append(list, v)
+		return nil
+	})
+	return list, err
+}
+
+func (b *storeBackend) close() {
+	if b.lease != nil {
+		b.lease.Release()
+	}
+	// Cleanup has nothing to return an error for.
+	_ = b.app.Cleanup()
+	b.cancel()
+}

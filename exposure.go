@@ -1,0 +1,172 @@
+package twofactor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
+)
+
+// location is where a handler stands: on which server, for which hosts.
+type location struct {
+	handler *Handler
+	server  *caddyhttp.Server
+	name    string
+	// hosts are the hosts that lead to it; empty for any.
+	hosts []string
+}
+
+// locations finds the two_factor handlers of the servers of a config.
+func locations(app *caddyhttp.App) []location {
+	var found []location
+	for name, server := range app.Servers {
+		eachHandler(server.Routes, nil, func(h *Handler, hosts []string) {
+			found = append(found, location{handler: h, server: server, name: name, hosts: hosts})
+		})
+	}
+	return found
+}
+
+func eachHandler(routes caddyhttp.RouteList, hosts []string, found func(*Handler, []string)) {
+	for i := range routes {
+		here := hosts
+		if named := routeHosts(&routes[i]); len(named) > 0 {
+			here = named
+		}
+		for _, h := range routes[i].Handlers {
+			switch h := h.(type) {
+			case *Handler:
+				found(h, here)
+			case *caddyhttp.Subroute:
+				eachHandler(h.Routes, here, found)
+			}
+		}
+	}
+}
+
+// routeHosts returns the hosts that a route is for, if each of its matcher
+// sets names some.
+func routeHosts(r *caddyhttp.Route) []string {
+	var hosts []string
+	for _, set := range r.MatcherSets {
+		named := false
+		for _, m := range set {
+			if host, ok := m.(*caddyhttp.MatchHost); ok {
+				hosts, named = append(hosts, *host...), true
+			}
+			if host, ok := m.(caddyhttp.MatchHost); ok {
+				hosts, named = append(hosts, host...), true
+			}
+		}
+		if !named {
+			return nil
+		}
+	}
+	return hosts
+}
+
+// checkExposure refuses a config that would carry passwords, codes and
+// sessions over plain http, and warns of what an address could be made up by.
+func checkExposure(ctx caddy.Context) ([]location, error) {
+	v, err := ctx.AppIfConfigured("http")
+	if err != nil || v == nil {
+		return nil, nil //nolint:nilerr // Without the http app there is no handler either.
+	}
+	app, ok := v.(*caddyhttp.App)
+	if !ok {
+		return nil, nil
+	}
+	found := locations(app)
+	for _, p := range found {
+		p.handler.gate.SetHosts(p.hosts)
+		if len(p.server.TLSConnPolicies) == 0 {
+			if err := p.checkPlain(ctx.Logger()); err != nil {
+				return nil, err
+			}
+		}
+		if p.server.TrustedProxiesRaw != nil && p.server.TrustedProxiesStrict == 0 {
+			ctx.Logger().Warn("trusted_proxies is on without trusted_proxies_strict: a client can make its address up, and every decision by address with it; add trusted_proxies_strict to the global options",
+				zap.String("server", p.name))
+		}
+	}
+	return found, nil
+}
+
+// checkPlain checks a place that is served without TLS.
+func (p *location) checkPlain(log *zap.Logger) error {
+	if p.server.TrustedProxiesRaw != nil || p.server.TrustedProxiesUnix {
+		return nil
+	}
+	if len(p.hosts) == 0 {
+		return fmt.Errorf("two_factor %s: the server %s speaks plain http for any host, so passwords, codes and sessions would cross the network in the clear: name the site (crm.example.com) and Caddy serves it over https; or, behind a proxy that speaks TLS, set trusted_proxies",
+			p.handler.Name, p.name)
+	}
+	for _, host := range p.hosts {
+		if !handler.IsLoopbackHost(host) {
+			return fmt.Errorf("two_factor %s: the site %s is served over plain http, so passwords, codes and sessions would cross the network in the clear: drop http:// from its address and Caddy serves it over https; or, behind a proxy that speaks TLS, set trusted_proxies",
+				p.handler.Name, host)
+		}
+	}
+	log.Warn("plain http on a loopback host: the cookies go without Secure and without the prefix __Host-; for trying out only",
+		zap.String("instance", p.handler.Name), zap.Strings("hosts", p.hosts))
+	return nil
+}
+
+// Trying the login page waits until the servers have started, and not longer
+// than a slow app needs.
+const (
+	tryAfter = 2 * time.Second
+	tryFor   = 10 * time.Second
+)
+
+// tryLoginPages asks for each login page as a visitor's browser does, and
+// warns where it does not answer as a login page.
+func tryLoginPages(ctx context.Context, found []location, log *zap.Logger) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(tryAfter):
+	}
+	for _, p := range found {
+		if p.handler.LoginPage == "" || ctx.Err() != nil {
+			continue
+		}
+		if status, err := p.try(ctx); err != nil {
+			log.Warn("the login page could not be tried", zap.String("login_page", p.handler.LoginPage), zap.Error(err))
+		} else if status >= 400 {
+			log.Warn("the login page does not answer as one: unverified browsers are sent there, so check login_page",
+				zap.String("login_page", p.handler.LoginPage), zap.Int("status", status))
+		}
+	}
+}
+
+// try asks for the login page by a plain GET through the whole site.
+func (p *location) try(ctx context.Context) (status int, err error) {
+	defer func() {
+		if recover() != nil {
+			// A proxy gives up on a broken answer with a panic.
+			err = fmt.Errorf("the app broke off its answer")
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, tryFor)
+	defer cancel()
+	host := "localhost"
+	if len(p.hosts) > 0 {
+		host = p.hosts[0]
+	}
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+p.handler.LoginPage, nil)
+	r.RequestURI = p.handler.LoginPage
+	r.RemoteAddr = "127.0.0.1:0"
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("User-Agent", "caddy-twofactor (is the login page there?)")
+	w := httptest.NewRecorder()
+	p.server.ServeHTTP(w, r)
+	return w.Code, nil
+}

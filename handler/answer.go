@@ -1,0 +1,117 @@
+package handler
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
+)
+
+// retryIn is what Retry-After says where the store does not answer.
+const retryIn = 5 * time.Second
+
+// reference is what a person can tell the operator, to find the log line by.
+func reference() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// frame says who may show our page in a frame.
+func (v *visit) frame() page.Frame {
+	if v.framed() {
+		return page.FrameSelf
+	}
+	return page.FrameNone
+}
+
+func (v *visit) language() page.Lang {
+	return v.g.Pages.Language(v.r.Header.Get("Accept-Language"))
+}
+
+// refuse answers with a page or a problem document in words. An error is
+// logged; where it is the store's, the answer says so.
+func (v *visit) refuse(m page.Message, err error) error {
+	p := page.MessagePage{Message: m, Host: v.site(), Ways: v.ways(m)}
+	if err != nil {
+		p.Reference = reference()
+		if m == page.StoreUnavailable {
+			p.RetryIn = retryIn
+		}
+		v.g.Logger.Error("refused: "+string(m), zap.String("reference", p.Reference),
+			zap.String("method", v.r.Method), zap.String("path", v.orig.Path), zap.Error(err))
+	}
+	return v.message(p)
+}
+
+// ways are the links of a message page.
+func (v *visit) ways(m page.Message) []page.Way {
+	login := v.g.LoginPage
+	if login == "" {
+		login = "/"
+	}
+	challenge := page.Way{Name: page.WayChallenge, To: v.challengeAddress()}
+	switch m {
+	case page.Blocked, page.MaliciousPath, page.Denied:
+		return nil
+	case page.NotFound:
+		return []page.Way{{Name: page.WayHome, To: "/"}}
+	case page.AlreadyUsed:
+		return []page.Way{{Name: page.WayContinue, To: "/"}, {Name: page.WaySignIn, To: login}}
+	case page.FormExpired, page.NewerSignIn, page.StoreUnavailable:
+		if v.pending() {
+			return []page.Way{challenge}
+		}
+	case page.LoginRunning:
+		if v.found && v.session.State == account.StatePending {
+			return []page.Way{challenge}
+		}
+	}
+	return []page.Way{{Name: page.WaySignIn, To: login}}
+}
+
+// message writes a message page, or the problem document of it.
+func (v *visit) message(p page.MessagePage) error {
+	if !v.wantsPage() {
+		return v.g.Pages.WriteProblem(v.w, page.Problem{
+			Message: p.Message, Host: p.Host, Reason: p.Reason, Instance: p.Reference, RetryIn: p.RetryIn,
+		})
+	}
+	body, err := v.g.Pages.Message(v.language(), p)
+	if err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("rendering a page: %w", err))
+	}
+	page.SetRetryAfter(v.w.Header(), p.RetryIn)
+	return v.g.Pages.Write(v.w, p.Message.Status(), v.frame(), body)
+}
+
+// problem answers a script.
+func (v *visit) problem(m page.Message) error {
+	return v.g.Pages.WriteProblem(v.w, page.Problem{Message: m, Host: v.site(), Challenge: v.challengeAddress()})
+}
+
+// redirect sends the browser to a path of this site by GET.
+func (v *visit) redirect(to string) error {
+	h := v.w.Header()
+	h.Set("Location", to)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	v.w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// insecure refuses what comes over plain http from another machine: the
+// password, the code and the session would cross the network in the clear.
+func (v *visit) insecure() error {
+	v.g.Logger.Error("a request came over plain http for a host that is not this machine's: serve the site over https, or, behind a proxy that does, set trusted_proxies so that its X-Forwarded-Proto counts",
+		zap.String("host", v.r.Host))
+	return caddyhttp.Error(http.StatusForbidden, errors.New("plain http"))
+}

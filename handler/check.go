@@ -1,0 +1,150 @@
+package handler
+
+import (
+	"errors"
+	"net/url"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/challenge"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+// Problems of a code that was entered, as the challenge page's address names
+// them; what they say is looked up, never taken from there.
+const (
+	problemWrong    = "wrong"
+	problemLength   = "length"
+	problemUsed     = "used"
+	problemTries    = "tries"
+	problemPaused   = "paused"
+	problemExpired  = "expired"
+	problemText     = "text"
+	fieldProblem    = "problem"
+	fieldShowFactor = "factor"
+)
+
+// check checks a code and releases what it opens.
+func (v *visit) check(code, factor string) error {
+	ctx, cancel := v.ctx()
+	defer cancel()
+	ch, acc, err := v.openChallenge()
+	if err != nil {
+		return v.challengeGone(err)
+	}
+	if factor == "" {
+		factor = ch.Factors[0]
+	}
+	token, id, err := v.g.newToken()
+	if err != nil {
+		return v.refuse(page.StoreUnavailable, err)
+	}
+	next := v.session
+	next.ID = id
+	v.makeVerified(&next)
+	if next.Standing, err = v.g.newStanding(); err != nil {
+		return v.refuse(page.StoreUnavailable, err)
+	}
+	result, err := v.parts.Challenges.Check(ctx, challenge.CheckRequest{
+		Challenge: ch.ID, Session: v.sessionID, Account: &acc, Factor: factor, Input: code, Next: next,
+	})
+	if err != nil {
+		return v.refuse(page.StoreUnavailable, err)
+	}
+	v.g.Logger.Info("a code was checked", zap.String("user", acc.Name), zap.String("client_ip", v.clientIP()),
+		zap.String("result", resultName(result)))
+	switch r := result.(type) {
+	case challenge.Passed:
+		held, err := v.openHold(r.Hold)
+		if err != nil {
+			return v.refuse(page.HoldLost, err)
+		}
+		return v.release(ctx, held, r.Session, token)
+	case challenge.AlreadyUsed:
+		return v.refuse(page.AlreadyUsed, nil)
+	case challenge.Exhausted:
+		if s, err := v.parts.Store.Session(ctx, v.sessionID, v.now); err == nil && s.State == account.StatePassed {
+			// Another submit of the right code was faster.
+			return v.refuse(page.AlreadyUsed, nil)
+		}
+		return v.redirect(v.challengePage(factor, problemTries))
+	case challenge.Gone:
+		return v.refuse(page.ChallengeExpired, nil)
+	default:
+		return v.redirect(v.challengePage(factor, problemOf(result)))
+	}
+}
+
+func problemOf(r challenge.Result) string {
+	switch r := r.(type) {
+	case challenge.Wrong:
+		if r.Used {
+			return problemUsed
+		}
+		return problemWrong
+	case challenge.Malformed:
+		return problemLength
+	case challenge.Exhausted:
+		return problemTries
+	case challenge.Paused:
+		return problemPaused
+	default:
+		return problemExpired
+	}
+}
+
+func resultName(r challenge.Result) string {
+	switch r.(type) {
+	case challenge.Passed:
+		return "passed"
+	case challenge.AlreadyUsed:
+		return "already used"
+	case challenge.Gone:
+		return "gone"
+	default:
+		return problemOf(r)
+	}
+}
+
+// challengeAddress is the address of the challenge page.
+func (v *visit) challengeAddress() string { return v.g.Prefix + "challenge" }
+
+// challengePage is the address of the challenge page for one factor, with what
+// was wrong with the last code.
+func (v *visit) challengePage(factor, problem string) string {
+	q := url.Values{}
+	if factor != "" {
+		q.Set(fieldShowFactor, factor)
+	}
+	if problem != "" {
+		q.Set(fieldProblem, problem)
+	}
+	if len(q) == 0 {
+		return v.challengeAddress()
+	}
+	return v.challengeAddress() + "?" + q.Encode()
+}
+
+// openChallenge returns the open challenge of the browser's pending session
+// and its account.
+func (v *visit) openChallenge() (account.Challenge, account.Account, error) {
+	ctx := v.r.Context()
+	ch, err := v.parts.Store.Challenge(ctx, v.session.Challenge, v.now)
+	if err != nil {
+		return ch, account.Account{}, err
+	}
+	if ch.State != account.ChallengeOpen || ch.Session != v.sessionID || len(ch.Factors) == 0 {
+		return ch, account.Account{}, store.ErrNotFound
+	}
+	acc, err := v.parts.Store.Account(ctx, v.g.Instance, ch.Account)
+	return ch, acc, err
+}
+
+func (v *visit) challengeGone(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return v.refuse(page.ChallengeExpired, nil)
+	}
+	return v.refuse(page.StoreUnavailable, err)
+}

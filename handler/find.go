@@ -1,0 +1,232 @@
+package handler
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/fields"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
+)
+
+// requestBody is the part of a request's body that was read before it was
+// forwarded.
+type requestBody = fields.Body
+
+// foundLogin is the login that a request is.
+type foundLogin struct {
+	*Login
+	// User is the user name, read for certain; empty if a proof says who.
+	User string
+	// PasswordInQuery says that the address carries the password, so that it
+	// may not be written anywhere.
+	PasswordInQuery bool
+}
+
+// errBodyTooLarge means that a login's body is beyond the cap.
+var errBodyTooLarge = errors.New("the body of a login is larger than 65536 bytes")
+
+// findLogin tells whether the request is a declared login, the first in order
+// that it is. A request that may be one and cannot be read for certain is an
+// error: it is refused and never passed on unwatched.
+func (v *visit) findLogin() (*foundLogin, error) {
+	for i := range v.g.Logins {
+		l := &v.g.Logins[i]
+		found, err := v.asLogin(l)
+		if found != nil || err != nil {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+func (v *visit) asLogin(l *Login) (*foundLogin, error) {
+	if l.Fields == nil {
+		matched, err := v.matches(l.Match)
+		if err != nil || !matched {
+			return nil, err
+		}
+		return v.readUser(l)
+	}
+	if err := v.readBody(); err != nil {
+		return nil, err
+	}
+	found, err := fields.Login(v.r, v.body, l.Fields.User, l.Fields.Password)
+	if err != nil {
+		return nil, err
+	}
+	if found.Login && !v.body.Whole() {
+		return nil, errBodyTooLarge
+	}
+	if found.Login {
+		return &foundLogin{Login: l, User: found.User, PasswordInQuery: found.InQuery}, nil
+	}
+	if !v.body.Whole() {
+		v.body.Watch(v.r, l.Fields.User, l.Fields.Password, v.metLogin)
+	}
+	return nil, nil
+}
+
+// readBody reads the part of the body that is judged before forwarding.
+func (v *visit) readBody() (err error) {
+	if v.body == nil {
+		v.body, err = fields.Read(v.r, maxBody)
+	}
+	return err
+}
+
+// readUser reads the user name of a login that was told by its route.
+func (v *visit) readUser(l *Login) (*foundLogin, error) {
+	if err := v.readBody(); err != nil {
+		return nil, err
+	}
+	if !v.body.Whole() {
+		return nil, errBodyTooLarge
+	}
+	found := &foundLogin{Login: l}
+	if l.User == nil {
+		if l.Proof == nil || l.Proof.User == nil {
+			return nil, &fields.Error{Reason: "missing", Detail: "this login has no user field and no proof that says who"}
+		}
+		return found, nil
+	}
+	user, err := v.userFrom(l.User)
+	var unread *fields.Error
+	if errors.As(err, &unread) && unread.Reason == "missing" && l.Proof != nil && l.Proof.User != nil {
+		// A password reset, a magic link: the proof will say who.
+		return found, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found.User = user
+	found.PasswordInQuery = l.User.From == FromQuery
+	return found, nil
+}
+
+func (v *visit) userFrom(u *UserSource) (string, error) {
+	user := ""
+	switch u.From {
+	case FromForm:
+		return fields.Form(v.r, v.body, u.Name)
+	case FromJSON:
+		return fields.JSON(v.r, v.body, u.Name)
+	case FromQuery:
+		return fields.Query(v.r, u.Name)
+	case FromHeader:
+		values := v.r.Header.Values(u.Name)
+		if len(values) > 1 {
+			return "", &fields.Error{Reason: "twice", Detail: "the header field is there more than once"}
+		}
+		user = strings.Join(values, "")
+	case FromBasic:
+		if len(v.r.Header.Values("Authorization")) > 1 {
+			return "", &fields.Error{Reason: "twice", Detail: "Authorization is there more than once"}
+		}
+		user, _, _ = v.r.BasicAuth()
+	case FromPlaceholder:
+		repl, ok := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+		if !ok {
+			return "", errors.New("there is no replacer to ask")
+		}
+		user = repl.ReplaceAll(u.Name, "")
+	}
+	if user == "" {
+		return "", &fields.Error{Reason: "missing", Detail: "the login names no user"}
+	}
+	return user, nil
+}
+
+// metLogin is called when a body that streams to the app turns out to carry a
+// login beyond the cap: the line is locked for good, the session ends.
+func (v *visit) metLogin() {
+	v.g.Logger.Error("a login stood in a body beyond 65536 bytes: it was cut off, and what it may have logged in is locked",
+		zap.String("path", v.orig.Path))
+	if v.verified() {
+		v.endSession()
+		return
+	}
+	if v.line.IsZero() {
+		return
+	}
+	ctx, cancel := v.ctx()
+	defer cancel()
+	if err := v.parts.Store.StandLine(ctx, v.lineKey(), v.now, v.now.Add(v.g.AppSessionMax)); err != nil {
+		v.g.Logger.Error("a lock could not be made standing", zap.Error(err))
+	}
+}
+
+// refuseLogin answers for a login that cannot be read.
+func (v *visit) refuseLogin(err error) error {
+	var unread *fields.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &unread):
+		return v.unreadable(page.Reason(unread.Reason), unread.Detail)
+	case errors.Is(err, errBodyTooLarge), errors.As(err, &tooLarge):
+		return v.message(page.MessagePage{Message: page.BodyTooLarge, Host: v.site(), Ways: v.ways(page.BodyTooLarge)})
+	case errors.Is(err, io.ErrUnexpectedEOF), v.r.Context().Err() != nil:
+		return v.unreadable(page.ReasonForm, "the body ended early")
+	default:
+		return v.refuse(page.Blocked, err)
+	}
+}
+
+func (v *visit) unreadable(reason page.Reason, why string) error {
+	v.g.Logger.Warn("a login was refused since it cannot be read for certain",
+		zap.String("reason", string(reason)), zap.String("why", why), zap.String("path", v.orig.Path))
+	return v.message(page.MessagePage{Message: page.Unreadable, Reason: reason, Host: v.site(), Ways: v.ways(page.Unreadable)})
+}
+
+// stripAddress takes the names of session cookies out of the address before
+// any rule is asked: an app that reads them there would let a session in that
+// no seal has opened.
+func (v *visit) stripAddress() {
+	is := func(name string) bool { return v.g.addressed.FoldMatch(name) && !v.g.fielded.FoldMatch(name) }
+	v.strip(is)
+}
+
+// stripCredentials removes what carries a credential from a request that is
+// not a login: Authorization, and every field declared a credential.
+func (v *visit) stripCredentials() error {
+	delete(v.r.Header, "Authorization")
+	if len(v.g.CredentialFields) == 0 {
+		return nil
+	}
+	v.strip(v.g.fielded.FoldMatch)
+	if err := v.readBody(); err != nil {
+		return err
+	}
+	return v.body.Strip(v.r, v.g.fielded.FoldMatch)
+}
+
+// strip removes fields from the address, here and in what Caddy remembers of
+// the original one, which some upstreams are told.
+func (v *visit) strip(is func(string) bool) {
+	query, changed := cookie.StripQuery(v.r.URL.RawQuery, is)
+	if changed {
+		v.r.URL.RawQuery = query
+	}
+	path, cut := cookie.StripPathParams(v.r.URL.EscapedPath(), is)
+	if cut {
+		setRawPath(v.r.URL, path)
+	}
+	if v.orig != v.r.URL {
+		if q, ok := cookie.StripQuery(v.orig.RawQuery, is); ok {
+			v.orig.RawQuery, changed = q, true
+		}
+		if p, ok := cookie.StripPathParams(v.orig.EscapedPath(), is); ok {
+			setRawPath(v.orig, p)
+			cut = true
+		}
+	}
+	if changed || cut {
+		v.r.RequestURI = v.orig.RequestURI()
+		v.allPaths = nil
+	}
+}

@@ -1,0 +1,177 @@
+package handler
+
+import (
+	"net/http"
+	"net/url"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/hold"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
+)
+
+// misleading are header fields of the client by which some servers take one
+// request for another; they change no decision here, so they may change none
+// behind us.
+var misleading = []string{"X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Original-Path"}
+
+// overriding are header fields by which some apps take one method for another.
+var overriding = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+
+// forward passes the request on, with its seals opened, and seals what the
+// answer sets.
+func (v *visit) forward() error {
+	for _, name := range misleading {
+		delete(v.r.Header, name)
+	}
+	if !v.verified() {
+		for _, name := range overriding {
+			delete(v.r.Header, name)
+		}
+	}
+	restore := v.setCookies()
+	defer restore()
+	logout, err := v.isLogout()
+	if err != nil {
+		return v.refuse(page.Blocked, err)
+	}
+	ed := hold.NewEditor(v.w, v.verified() || !v.protected, func(status int, h http.Header) bool {
+		return v.edit(status, h, logout)
+	})
+	err = v.next.ServeHTTP(ed, v.r)
+	ed.Finish()
+	if v.cutOff() && (ed.Dropped() || !ed.Answered()) {
+		return v.refuseLogin(errBodyTooLarge)
+	}
+	if !ed.Dropped() {
+		return err
+	}
+	if v.instead != nil {
+		return v.instead()
+	}
+	return v.refuse(page.SessionEnded, nil)
+}
+
+// cutOff reports whether a login was met in the body beyond the cap, so that
+// the request was cut off.
+func (v *visit) cutOff() bool { return v.body != nil && v.body.Met() }
+
+func (v *visit) isLogout() (bool, error) {
+	if len(v.g.Logout) == 0 || !v.verified() {
+		return false, nil
+	}
+	return v.matches(v.g.Logout)
+}
+
+// edit is the one look at an answer's headers. It returns false if nothing of
+// the answer may go out.
+func (v *visit) edit(status int, h http.Header, logout bool) bool {
+	if v.cutOff() {
+		return false
+	}
+	sets := v.answerCookies(h)
+	guarded := false
+	for _, c := range sets {
+		guarded = guarded || v.g.isGuarded(c.Name)
+	}
+	if !v.verified() && status >= 300 && status < 400 && v.isLoginPage() && v.leadsToProtected(status, h) {
+		return v.undeclared()
+	}
+	if logout && status < 400 {
+		v.endSession()
+		v.sealAll(v.r.Context(), h, sets, nil, false)
+		v.dropOwn(h)
+		return true
+	}
+	if !guarded && !v.protected {
+		if len(h["Set-Cookie"]) > 0 {
+			v.sealAll(v.r.Context(), h, sets, nil, false)
+		}
+		return true
+	}
+	if !v.standingNow() {
+		v.sealAll(v.r.Context(), h, sets, nil, false)
+		return !v.protected
+	}
+	if !guarded {
+		if len(h["Set-Cookie"]) > 0 {
+			v.sealAll(v.r.Context(), h, sets, nil, false)
+		}
+		return true
+	}
+	s, err := v.answerStanding(v.answerFlags())
+	if err != nil {
+		v.g.Logger.Error("no randomness for a line", zap.Error(err))
+	}
+	withCredentials, sets := v.mayKeepCredentials(sets)
+	v.sealAll(v.r.Context(), h, sets, s, withCredentials)
+	return true
+}
+
+// answerFlags says whether what this answer sets is to be proved before it is
+// used: a method that may have logged somebody in set it, or it descends from
+// what was not proved.
+func (v *visit) answerFlags() byte {
+	if v.g.whoProof == nil {
+		return 0
+	}
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+		return seal.FlagToBeProved
+	}
+	if v.unproved() {
+		return seal.FlagToBeProved
+	}
+	return 0
+}
+
+// leadsToProtected reports whether an answer redirects to a protected address
+// of this site.
+func (v *visit) leadsToProtected(status int, h http.Header) bool {
+	a := answer{status: status, header: h, at: v.siteURL()}
+	target, ok := a.location()
+	if !ok {
+		return false
+	}
+	to := *v
+	r := *v.r
+	r.Method, r.URL = http.MethodGet, &url.URL{Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery}
+	to.r, to.orig, to.allPaths = &r, r.URL, nil
+	protected, err := to.isProtected()
+	return err != nil || protected
+}
+
+// undeclared answers for a login page that sends an unverified browser on to a
+// protected page: somebody is logged in at the app who passed no declared
+// login. The line ends, and the browser is sent to the login page once more;
+// if it comes without the line's cookies already, it gets a page.
+func (v *visit) undeclared() bool {
+	v.g.Logger.Error("the login page sends an unverified browser to a protected page: a login that is not declared has opened a session",
+		zap.String("login_page", v.g.LoginPage))
+	if v.line.IsZero() || len(v.opened) == 0 {
+		v.instead = func() error { return v.refuse(page.LoginLoop, nil) }
+		return false
+	}
+	ctx, cancel := v.ctx()
+	defer cancel()
+	if err := v.parts.Store.StandLine(ctx, v.lineKey(), v.now, v.now.Add(v.g.AppSessionMax)); err != nil {
+		v.instead = func() error { return v.refuse(page.StoreUnavailable, err) }
+		return false
+	}
+	v.instead = func() error {
+		v.deleteOpened(v.w.Header())
+		return v.redirect(v.g.LoginPage)
+	}
+	return false
+}
+
+// endSession ends the browser's session in the store.
+func (v *visit) endSession() {
+	ctx, cancel := v.ctx()
+	defer cancel()
+	if err := v.parts.Store.EndSession(ctx, v.sessionID); err != nil {
+		v.g.Logger.Error("a session could not be ended", zap.Error(err))
+	}
+	v.session, v.found = account.Session{}, false
+}

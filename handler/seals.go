@@ -1,0 +1,330 @@
+package handler
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+// openedCookie is a guarded cookie whose seal has opened.
+type openedCookie struct {
+	// pair is its place among the request's pairs.
+	pair  int
+	name  string
+	value string
+	attrs cookie.Attributes
+	flags byte
+	// sealed is what the browser sent.
+	sealed string
+}
+
+// flagHandle says that the sealed value is the handle of one that is kept in
+// the store, since it would be too large for a cookie.
+const flagHandle byte = 1 << 1
+
+func (o *openedCookie) toBeProved() bool { return o.flags&seal.FlagToBeProved != 0 }
+
+// openSeals opens the seals of the request for its standing: with a verified
+// session those of that session, without one those of one line that no login
+// has locked. What does not open is taken off; an error means that the store
+// could not say whether the line is locked, and then nothing has opened.
+func (v *visit) openSeals() error {
+	if v.verified() {
+		v.openFor(seal.Standing{Kind: seal.KindSession, ID: v.session.Standing})
+		return nil
+	}
+	v.openLine()
+	if v.line.IsZero() {
+		return nil
+	}
+	state, err := v.parts.Store.LineState(v.r.Context(), v.lineKey(), v.now)
+	if err != nil || state != account.LockFree {
+		v.forgetLine()
+	}
+	return err
+}
+
+func (v *visit) lineKey() account.LineKey {
+	return account.LineKey{Instance: v.g.Instance, Line: v.line}
+}
+
+// forgetLine takes the request off its line; its answer begins a new one.
+func (v *visit) forgetLine() {
+	v.line, v.opened = account.StandingID{}, nil
+}
+
+// openLine opens the anonymous seals of the first line that the request
+// carries a seal of; those of a second line stay shut.
+func (v *visit) openLine() {
+	v.openWhere(func(s seal.Value) bool {
+		if s.Standing.Kind != seal.KindLine || s.Issued.Before(v.parts.Epoch.Truncate(time.Second)) {
+			return false
+		}
+		if v.line.IsZero() {
+			v.line = s.Standing.ID
+		}
+		return v.line == s.Standing.ID
+	})
+}
+
+func (v *visit) openFor(standing seal.Standing) {
+	v.openWhere(func(s seal.Value) bool { return s.Standing == standing })
+}
+
+func (v *visit) openWhere(mine func(seal.Value) bool) {
+	for i := range v.pairs {
+		p := &v.pairs[i]
+		if !p.HasValue || !seal.IsSealed(p.Value) || v.g.isReadable(*p) {
+			continue
+		}
+		s, err := v.parts.Ring.OpenCookie(v.g.Instance, p.Name, p.Value, v.now)
+		if err != nil || v.now.Sub(s.Issued) > v.g.AppSessionMax || !mine(s) {
+			continue
+		}
+		o := openedCookie{pair: i, name: p.Name, value: s.Value, flags: s.Flags, sealed: p.Value}
+		if o.attrs, err = cookie.ParseAttributes(s.Attributes); err != nil {
+			continue
+		}
+		if s.Flags&flagHandle != 0 && !v.fetch(&o) {
+			continue
+		}
+		v.opened = append(v.opened, o)
+	}
+}
+
+// fetch reads a value that was too large for a cookie.
+func (v *visit) fetch(o *openedCookie) bool {
+	value, err := v.parts.Store.Value(v.r.Context(), o.value, v.now)
+	if err != nil {
+		v.g.Logger.Warn("a cookie's value is kept in the store and cannot be read", zap.String("cookie", o.name), zap.Error(err))
+		return false
+	}
+	plain, err := v.parts.Ring.Open(seal.PurposeCookie, []byte(o.value), value, v.now)
+	if err != nil {
+		v.g.Logger.Error("a cookie's value in the store does not open", zap.String("cookie", o.name), zap.Error(err))
+		return false
+	}
+	o.value = string(plain)
+	return true
+}
+
+// isReadable reports whether a cookie goes through unsealed: its name is
+// declared, and no parser could find a second cookie in it.
+func (g *Gate) isReadable(p cookie.Pair) bool {
+	return g.readable.Match(p.Name) && !isOwnName(p.Name) && p.Safe()
+}
+
+// cookieHeader rebuilds the Cookie header from what is allowed: the readable
+// cookies as they came, the opened ones with their values, in their order.
+func (v *visit) cookieHeader() string {
+	if len(v.pairs) == 0 {
+		return ""
+	}
+	line := make([]byte, 0, 256)
+	next := 0
+	for i := range v.pairs {
+		switch {
+		case next < len(v.opened) && v.opened[next].pair == i:
+			line, _ = cookie.AppendValue(line, v.opened[next].name, v.opened[next].value)
+			next++
+		case v.g.isReadable(v.pairs[i]):
+			line = cookie.AppendKept(line, v.pairs[i])
+		}
+	}
+	return string(line)
+}
+
+// setCookies puts the rebuilt Cookie header in place of what came, and returns
+// what puts it back.
+func (v *visit) setCookies() (restore func()) {
+	came, had := v.r.Header["Cookie"]
+	if line := v.cookieHeader(); line != "" {
+		v.r.Header["Cookie"] = []string{line}
+	} else {
+		delete(v.r.Header, "Cookie")
+	}
+	return func() {
+		if had {
+			v.r.Header["Cookie"] = came
+		}
+	}
+}
+
+// sealer seals the cookies of an answer for one standing.
+type sealer struct {
+	v        *visit
+	standing seal.Standing
+	flags    byte
+}
+
+// line writes one Set-Cookie line with the value sealed. A line that deletes
+// a cookie carries no value.
+func (s *sealer) line(ctx context.Context, c cookie.SetCookie) (string, error) {
+	v := s.v
+	if c.Deletes(v.now) {
+		return c.Rewrite("", v.orig.EscapedPath()), nil
+	}
+	sealed, err := s.value(ctx, c.Name, c.Value, c.AttributesAt(v.orig.EscapedPath(), v.now))
+	if err != nil {
+		return "", err
+	}
+	return c.Rewrite(sealed, v.orig.EscapedPath()), nil
+}
+
+// again writes the Set-Cookie line of a cookie that the request carried, with
+// the attributes it was set with.
+func (s *sealer) again(ctx context.Context, o openedCookie) (string, error) {
+	sealed, err := s.value(ctx, o.name, o.value, o.attrs)
+	if err != nil {
+		return "", err
+	}
+	line, ok := o.attrs.Set(o.name, sealed, s.v.now)
+	if !ok {
+		return "", errors.New("the cookie's name cannot stand in a line")
+	}
+	return line, nil
+}
+
+func (s *sealer) value(ctx context.Context, name, value string, attrs cookie.Attributes) (string, error) {
+	v := s.v
+	val := seal.Value{Standing: s.standing, Issued: v.now, Attributes: attrs.Append(nil), Flags: s.flags, Value: value}
+	if seal.SealedLen(name, value, val.Attributes) > maxCookie {
+		handle, err := v.keepValue(ctx, value)
+		if err != nil {
+			return "", err
+		}
+		val.Value, val.Flags = handle, val.Flags|flagHandle
+	}
+	return v.parts.Ring.SealCookie(v.g.Instance, name, val, v.now), nil
+}
+
+// keepValue puts a value in the store that would be too large when sealed.
+func (v *visit) keepValue(ctx context.Context, value string) (string, error) {
+	id, err := v.g.newStanding()
+	if err != nil {
+		return "", err
+	}
+	handle := hex.EncodeToString(id[:])
+	sealed := v.parts.Ring.Seal(seal.PurposeCookie, []byte(handle), []byte(value), v.now)
+	return handle, v.parts.Store.PutValue(ctx, handle, sealed, v.now.Add(v.g.AppSessionMax))
+}
+
+// answerCookies returns the cookies of an answer that count: the last line per
+// name, path and domain, without ours.
+func (v *visit) answerCookies(h http.Header) []cookie.SetCookie {
+	lines := h["Set-Cookie"]
+	if len(lines) == 0 && len(v.asked) == 0 {
+		return nil
+	}
+	sets := make([]cookie.SetCookie, 0, len(v.asked)+len(lines))
+	sets = append(sets, v.asked...)
+	for _, line := range lines {
+		if c, ok := cookie.ParseSet(line); ok && !isOwnName(c.Name) {
+			sets = append(sets, c)
+		}
+	}
+	return cookie.Last(sets, v.orig.EscapedPath(), v.r.Host)
+}
+
+// isGuarded reports whether a cookie that the app sets leaves only sealed.
+func (g *Gate) isGuarded(name string) bool { return !g.readable.Match(name) }
+
+// sealAll replaces the Set-Cookie fields of an answer: guarded cookies are
+// sealed for the standing, or left out if the standing is nil, but for the
+// lines that delete one; readable ones go as they are. Credential cookies go
+// only where withCredentials is true.
+func (v *visit) sealAll(ctx context.Context, h http.Header, sets []cookie.SetCookie, s *sealer, withCredentials bool) {
+	lines := make([]string, 0, len(sets))
+	for _, c := range sets {
+		if !v.g.isGuarded(c.Name) {
+			lines = append(lines, c.String())
+			continue
+		}
+		deletes := c.Deletes(v.now)
+		if !deletes && !withCredentials && v.g.credentials.FoldMatch(c.Name) {
+			v.g.Logger.Warn("a credential cookie was set outside a login and is withheld: declare that login",
+				zap.String("cookie", c.Name), zap.String("method", v.r.Method), zap.String("path", v.orig.Path))
+			continue
+		}
+		if deletes {
+			lines = append(lines, c.Rewrite("", v.orig.EscapedPath()))
+			continue
+		}
+		if s == nil {
+			continue
+		}
+		line, err := s.line(ctx, c)
+		if err != nil {
+			v.g.Logger.Error("a cookie of the app could not be sealed and is withheld",
+				zap.String("cookie", c.Name), zap.Error(err))
+			continue
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		delete(h, "Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = lines
+}
+
+// answerStanding returns the sealer for the answer to this request: of its
+// session, of its line, or of a new line.
+func (v *visit) answerStanding(flags byte) (*sealer, error) {
+	if v.verified() {
+		return &sealer{v: v, standing: seal.Standing{Kind: seal.KindSession, ID: v.session.Standing}, flags: flags}, nil
+	}
+	if v.line.IsZero() {
+		line, err := v.g.newStanding()
+		if err != nil {
+			return nil, err
+		}
+		return &sealer{v: v, standing: seal.Standing{Kind: seal.KindLine, ID: line}, flags: flags}, nil
+	}
+	return &sealer{v: v, standing: seal.Standing{Kind: seal.KindLine, ID: v.line}, flags: flags}, nil
+}
+
+// deleteOpened makes the browser forget the cookies that the request opened.
+func (v *visit) deleteOpened(h http.Header) {
+	for _, o := range v.opened {
+		if line, ok := o.attrs.Delete(o.name); ok {
+			h.Add("Set-Cookie", line)
+		}
+	}
+}
+
+// standingNow looks the request's standing up again, when an answer is there.
+// It returns false if nothing of the answer may be bound to it any more.
+func (v *visit) standingNow() bool {
+	if v.verified() {
+		s, err := v.parts.Store.Session(v.r.Context(), v.sessionID, v.g.Clock())
+		return err == nil && s.Usable(v.g.Clock()) && s.Standing == v.session.Standing
+	}
+	if v.hasToken {
+		if s, err := v.parts.Store.Session(v.r.Context(), v.sessionID, v.g.Clock()); err == nil {
+			if s.State == account.StatePending || s.State == account.StateVerified {
+				return false
+			}
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return false
+		}
+	}
+	if v.line.IsZero() {
+		return true
+	}
+	state, err := v.parts.Store.LineState(v.r.Context(), v.lineKey(), v.g.Clock())
+	return err == nil && state == account.LockFree
+}
+
+// site names the app's host for a person.
+func (v *visit) site() string { return strings.ToLower(v.r.Host) }

@@ -1,0 +1,160 @@
+// Command demo shows the gateway at work on one machine: an old app, Caddy
+// with the module in front of it, and a page where the texts can be read. It
+// keeps everything under ./.run and ends all of it with Ctrl-C.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/totp"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/demoapp"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	d, err := newDemo()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	appEnded := make(chan error, 1)
+	if !d.ownApp {
+		l, err := net.Listen("tcp", d.upstream)
+		if err != nil {
+			return fmt.Errorf("the demo app needs %s: %w (another port: APP=127.0.0.1:9081 make run)", d.upstream, err)
+		}
+		app := demoapp.New(demoapp.Options{})
+		go func() { appEnded <- app.Serve(ctx, l) }()
+	}
+	if err := d.enrol(ctx); err != nil {
+		return err
+	}
+	gateway, err := d.start()
+	if err != nil {
+		return err
+	}
+	defer gateway.stop()
+	if err := d.waitReady(ctx, gateway); err != nil {
+		return err
+	}
+	fmt.Print(d.greeting())
+	go d.showCodes(ctx)
+	select {
+	case <-ctx.Done():
+		fmt.Println("\nStopping.")
+		return nil
+	case err := <-appEnded:
+		return fmt.Errorf("the demo app has ended: %w", err)
+	case <-gateway.ended:
+		return fmt.Errorf("caddy has ended: %w; its log is %s", gateway.err, d.logFile)
+	}
+}
+
+// waitReady waits until the gateway answers.
+func (d *demo) waitReady(ctx context.Context, g *process) error {
+	client := &http.Client{
+		Timeout:       2 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		res, err := client.Get(d.site() + "/.two-factor/challenge")
+		if err == nil {
+			_ = res.Body.Close()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-g.ended:
+			return fmt.Errorf("caddy did not start: %w\n%s", g.err, tail(d.logFile))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("caddy does not answer on %s; its log is %s", d.site(), d.logFile)
+}
+
+// tail returns the last lines of a log.
+func tail(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+}
+
+// showCodes prints the current code of the authenticator at each Enter, for
+// whoever has none at hand.
+func (d *demo) showCodes(ctx context.Context) {
+	for in := bufio.NewScanner(os.Stdin); in.Scan() && ctx.Err() == nil; {
+		code, err := totp.GenerateCodeCustom(d.secret, time.Now(), totp.ValidateOpts{Period: 30, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		if err != nil {
+			return
+		}
+		left := 30 - time.Now().Unix()%30
+		fmt.Printf("  alice's code: %s  (changes in %d s)\n", code, left)
+	}
+}
+
+func (d *demo) greeting() string {
+	b := &strings.Builder{}
+	fmt.Fprintf(b, `
+  The app, behind the second factor   %s
+  The texts that were sent            http://%s
+  The log of the gateway              %s
+`, d.site(), d.inbox, rel(d.logFile))
+	if d.ownApp {
+		fmt.Fprintf(b, "  Your app                            http://%s\n", d.upstream)
+	} else {
+		fmt.Fprintf(b, "  The app itself, without it          http://%s\n", d.upstream)
+	}
+	fmt.Fprintf(b, `
+  Two users of the demo app:
+    alice@example.com   password: correct horse     an authenticator
+                        secret: %s
+                        (no authenticator at hand? press Enter here for the code)
+    bob@example.com     password: battery staple    a phone; read the text on the page above
+
+  Try: sign in as each with the right and the wrong password; open /contacts
+  in a second browser; press Back at the challenge; enter a wrong code; copy the
+  cookies to another browser.
+
+  Ctrl-C ends all of it.
+
+`, d.secret)
+	return b.String()
+}
+
+func rel(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	r, err := filepath.Rel(wd, path)
+	if err != nil {
+		return path
+	}
+	return r
+}

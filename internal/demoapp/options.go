@@ -1,0 +1,261 @@
+package demoapp
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
+
+// Yes is how the app answers a login with the right password.
+type Yes int
+
+const (
+	// YesRedirect is a 302 to the dashboard's absolute path.
+	YesRedirect Yes = iota
+	// YesAbsolute is a 303 whose Location is a whole URL, scheme and host
+	// included.
+	YesAbsolute
+	// YesPage is a 200 page that welcomes the user at the login's address.
+	YesPage
+	// YesCreated is the same page with status 201.
+	YesCreated
+	// YesJSON is a 200 with the body {"ok":true}.
+	YesJSON
+	// YesRelative is a 302 whose Location is relative to the login's address.
+	YesRelative
+)
+
+// No is how the app answers a login with a wrong password or a used-up form.
+type No int
+
+const (
+	// NoForm is a 200 with the login form again and a message.
+	NoForm No = iota
+	// NoUnauthorized is the form again with status 401.
+	NoUnauthorized
+	// NoForbidden is the form again with status 403.
+	NoForbidden
+	// NoNotFound is the form again with status 404.
+	NoNotFound
+	// NoUnprocessable is the form again with status 422.
+	NoUnprocessable
+	// NoRedirect is a 302 to the login page with error=1 in its query.
+	NoRedirect
+	// NoJSON is a 200 with the body {"ok":false}.
+	NoJSON
+	// NoSameAsYes is the yes answer: its status, its Location, its body and
+	// cookies with the same names and attributes. Only the page after it
+	// tells, because there the visitor is not signed in.
+	NoSameAsYes
+)
+
+// LoginAt is where the app takes logins.
+type LoginAt int
+
+const (
+	// LoginAtPath takes a POST to /login.
+	LoginAtPath LoginAt = iota
+	// LoginAnywhere takes both fields in a POST to any page, in the body or in
+	// the query, and in a GET with both in the query. The start page shows the
+	// login form. A GET is not asked for a CSRF token.
+	LoginAnywhere
+	// LoginFrontController puts all pages at /index.php, with the page's name
+	// in the query (action=login); a login is a POST to action=login.
+	LoginFrontController
+)
+
+// Encoding is how the login form sends its fields. The app reads form and
+// multipart bodies in every style, and JSON bodies with EncodingJSON only.
+type Encoding int
+
+const (
+	// EncodingForm is application/x-www-form-urlencoded.
+	EncodingForm Encoding = iota
+	// EncodingMultipart is multipart/form-data.
+	EncodingMultipart
+	// EncodingJSON is a JSON object, sent by the login page's script.
+	EncodingJSON
+)
+
+// SessionStart is when a visitor gets an app session.
+type SessionStart int
+
+const (
+	// StartAtFirstPage gives every visitor an anonymous session at once.
+	StartAtFirstPage SessionStart = iota
+	// StartAtLogin gives one at the first login, with a wrong password too.
+	// Without a session there is no CSRF token to check.
+	StartAtLogin
+	// StartAtYes gives one with the right password only.
+	StartAtYes
+)
+
+// SessionAtLogin is what becomes of the visitor's session at a right password.
+type SessionAtLogin int
+
+const (
+	// SessionNew starts a new session; the one before is left as it was.
+	SessionNew SessionAtLogin = iota
+	// SessionKept logs the visitor's session in, under the value it has; the
+	// answer sets no session cookie.
+	SessionKept
+	// SessionRenewed logs the visitor's session in and gives it a new value;
+	// the value before is worth nothing from then on.
+	SessionRenewed
+)
+
+// User is somebody who can sign in.
+type User struct {
+	// Email is the name of the user, as the app writes it on its pages. What
+	// is typed may differ in case and have blanks around it.
+	Email string
+	// Name is what the app calls the user.
+	Name string
+	// Password is taken as it is, case and blanks included.
+	Password string
+}
+
+// Options are the switches of the app. Each works with each; the zero value is
+// the plainest app, the style named "classic".
+type Options struct {
+	// Users can sign in. Default: alice, bob and carol at example.com.
+	Users []User
+	// Yes is the answer to a right password.
+	Yes Yes
+	// No is the answer to a wrong password.
+	No No
+	// LoginAt is where the login is.
+	LoginAt LoginAt
+	// EmailField and PasswordField name the login's fields. Default: "email"
+	// and "password".
+	EmailField, PasswordField string
+	// Encoding is how the login form sends its fields.
+	Encoding Encoding
+	// Start is when a visitor gets a session.
+	Start SessionStart
+	// AtLogin is what becomes of it at a right password.
+	AtLogin SessionAtLogin
+	// Rotate gives the session a new value at every answer but static files.
+	// A value that was replaced is good for 5 more seconds.
+	Rotate bool
+	// Remember sets two more cookies at a right password: crm_remember, for 30
+	// days, which opens a new session by itself, and crm_prefs, which scripts
+	// may read and which opens nothing.
+	Remember bool
+	// TwoPaths sets the session cookie twice at a right password, with two
+	// values: one for the whole app, one for /contacts. Each is good only where
+	// its path says.
+	TwoPaths bool
+	// DeleteAndSet deletes the session cookie and sets it again in the answer
+	// to a right password.
+	DeleteAndSet bool
+	// HashedName puts a hash of Site into the session cookie's name.
+	HashedName bool
+	// Site is the address the app was installed for; only HashedName reads it.
+	// Default: "http://crm.example.com".
+	Site string
+	// BasePath is the folder that the whole app lives in, such as "/crm"; its
+	// cookies have it as their path. In lower case, without a slash at its end.
+	// Default: "", which is "/".
+	BasePath string
+	// LoginDelay is waited between the moment a login takes effect and its
+	// answer, right or wrong.
+	LoginDelay time.Duration
+	// BigLogin makes the body of the yes answer larger than 256 KiB.
+	BigLogin bool
+	// StrictForm answers a login whose CSRF token is missing, used or another
+	// session's with a 403 page of its own instead of the no answer.
+	StrictForm bool
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Page is one page of the app, whatever its address in the style at hand.
+type Page string
+
+// The pages of the app.
+const (
+	PageStart     Page = "start"
+	PageLogin     Page = "login"
+	PageLogout    Page = "logout"
+	PageDashboard Page = "dashboard"
+	PageContacts  Page = "contacts"
+	PageExport    Page = "export"
+	PageProfile   Page = "profile"
+	PageMe        Page = "me"
+)
+
+var pagePaths = map[Page]string{
+	PageStart:     "/",
+	PageLogin:     "/login",
+	PageLogout:    "/logout",
+	PageDashboard: "/dashboard",
+	PageContacts:  "/contacts",
+	PageExport:    "/contacts/export",
+	PageProfile:   "/profile",
+	PageMe:        "/api/me",
+}
+
+// Path is the address of a page in the style of these options, as a link on
+// the same site: path and, with LoginFrontController, query.
+func (o Options) Path(p Page) string {
+	if o.LoginAt != LoginFrontController {
+		return o.BasePath + pagePaths[p]
+	}
+	if p == PageStart {
+		return o.BasePath + "/index.php"
+	}
+	return o.BasePath + "/index.php?action=" + string(p)
+}
+
+// SessionCookie is the name of the app's session cookie.
+func (o Options) SessionCookie() string {
+	if !o.HashedName {
+		return "crm_session"
+	}
+	sum := sha256.Sum256([]byte(o.withDefaults().Site))
+	return "crm_session_" + hex.EncodeToString(sum[:16])
+}
+
+// Names of the cookies that Options.Remember adds.
+const (
+	RememberCookie = "crm_remember"
+	PrefsCookie    = "crm_prefs"
+)
+
+func (o Options) withDefaults() Options {
+	if len(o.Users) == 0 {
+		o.Users = []User{
+			{Email: "alice@example.com", Name: "Alice Archer", Password: "correct horse"},
+			{Email: "bob@example.com", Name: "Bob Baker", Password: "battery staple"},
+			{Email: "carol@example.com", Name: "Carol Cooper", Password: "tulip mania"},
+		}
+	}
+	if o.EmailField == "" {
+		o.EmailField = "email"
+	}
+	if o.PasswordField == "" {
+		o.PasswordField = "password"
+	}
+	if o.Site == "" {
+		o.Site = "http://crm.example.com"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// cookiePath is the path of the app's cookies.
+func (o Options) cookiePath() string {
+	if o.BasePath == "" {
+		return "/"
+	}
+	return o.BasePath
+}
+
+// scripted tells whether the login page needs its script: a form can neither
+// send JSON nor make sense of a JSON answer.
+func (o Options) scripted() bool {
+	return o.Encoding == EncodingJSON || o.Yes == YesJSON || o.No == NoJSON
+}

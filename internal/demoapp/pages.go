@@ -1,0 +1,187 @@
+package demoapp
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"strings"
+)
+
+var (
+	//go:embed templates/*.html
+	templateFiles embed.FS
+	//go:embed assets/*
+	assetFiles embed.FS
+
+	templates = template.Must(template.ParseFS(templateFiles, "templates/*.html"))
+)
+
+// page is what the templates get to know.
+type page struct {
+	Title     string
+	Text      string // one paragraph
+	Error     string // a message above the login form
+	Email     string // what was typed
+	Onward    bool   // with a link to the dashboard
+	LoginForm bool
+	Anonymous bool // without a word on who is signed in
+	Contacts  []contact
+	Columns   []column
+	Search    string
+
+	opts    Options
+	visitor *visit
+}
+
+// URL is the address of a page of the app.
+func (p page) URL(name string) string { return p.opts.Path(Page(name)) }
+
+// Asset is the address of a static file.
+func (p page) Asset(name string) string { return p.opts.BasePath + "/assets/" + name }
+
+// User is the e-mail address of who is signed in.
+func (p page) User() string { return p.visitor.user() }
+
+// UserName is what the app calls who is signed in.
+func (p page) UserName() string { return p.visitor.app.users[fold(p.User())].Name }
+
+// Token is a new CSRF token, "" for a visitor without a session.
+func (p page) Token() string {
+	if p.visitor.session == nil {
+		return ""
+	}
+	return p.visitor.session.newToken()
+}
+
+// EmailField and PasswordField are the names of the login's fields.
+func (p page) EmailField() string    { return p.opts.EmailField }
+func (p page) PasswordField() string { return p.opts.PasswordField }
+
+// LoginAction is where the login form is sent: in an app that takes logins
+// anywhere, to the page that shows it.
+func (p page) LoginAction() string {
+	if p.opts.LoginAt == LoginAnywhere {
+		return p.opts.BasePath + p.visitor.path
+	}
+	return p.URL(string(PageLogin))
+}
+
+// LoginEnctype is the form's encoding.
+func (p page) LoginEnctype() string {
+	if p.opts.Encoding == EncodingMultipart {
+		return "multipart/form-data"
+	}
+	return "application/x-www-form-urlencoded"
+}
+
+// Scripted tells whether the login form is sent by script.
+func (p page) Scripted() bool { return p.opts.scripted() }
+
+// SendsJSON tells whether the script sends JSON.
+func (p page) SendsJSON() bool { return p.opts.Encoding == EncodingJSON }
+
+// LoginAgain is where the script goes after a wrong password.
+func (p page) LoginAgain() string { return withError(p.URL(string(PageLogin))) }
+
+// FrontController tells whether forms sent by GET must name their action.
+func (p page) FrontController() bool { return p.opts.LoginAt == LoginFrontController }
+
+func (v *visit) render(status int, name string, p page) answer {
+	p.opts, p.visitor = v.app.opts, v
+	var out bytes.Buffer
+	if err := templates.ExecuteTemplate(&out, name+".html", p); err != nil {
+		return newAnswer(http.StatusInternalServerError, "text/plain; charset=utf-8",
+			fmt.Appendf(nil, "The page could not be made: %v\n", err))
+	}
+	return newAnswer(status, "text/html; charset=utf-8", out.Bytes())
+}
+
+var assetTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+}
+
+// static answers what has nothing to do with a session: static files, and
+// what lies outside the app's folder.
+func (v *visit) static() (answer, bool) {
+	notFound := newAnswer(http.StatusNotFound, "text/plain; charset=utf-8", []byte("Not found\n"))
+	if v.outside {
+		if v.path == "/" {
+			return redirect(http.StatusFound, v.app.opts.Path(PageStart)), true
+		}
+		return notFound, true
+	}
+	if v.path == "/favicon.ico" {
+		return notFound, true
+	}
+	name, ok := strings.CutPrefix(v.path, "/assets/")
+	if !ok {
+		return answer{}, false
+	}
+	body, err := assetFiles.ReadFile("assets/" + name)
+	if err != nil {
+		return notFound, true
+	}
+	an := newAnswer(http.StatusOK, assetTypes[path.Ext(name)], body)
+	an.header.Set("Cache-Control", "max-age=3600")
+	return an, true
+}
+
+func (v *visit) startPage() answer {
+	form := v.app.opts.LoginAt == LoginAnywhere && v.user() == ""
+	return v.render(http.StatusOK, "start", page{Title: "Welcome", LoginForm: form})
+}
+
+// loginMessage is what the login page says of the login before it.
+func (v *visit) loginMessage() string {
+	if v.query.Get("error") != "" {
+		return textWrong
+	}
+	if v.session == nil {
+		return ""
+	}
+	kept := v.session.message
+	v.session.message = ""
+	return kept
+}
+
+func (v *visit) loginPage(status int, message string) answer {
+	email, _ := v.field(v.app.opts.EmailField)
+	return v.render(status, "login", page{Title: "Sign in", Error: message, Email: email})
+}
+
+func (v *visit) profilePage() answer {
+	return v.render(http.StatusOK, "profile", page{Title: "Profile"})
+}
+
+func (v *visit) me() answer {
+	status, told := http.StatusOK, map[string]string{"email": v.user()}
+	if v.user() == "" {
+		status, told = http.StatusUnauthorized, map[string]string{"error": "not signed in"}
+	}
+	body, err := json.Marshal(told)
+	if err != nil {
+		return newAnswer(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("Error\n"))
+	}
+	return newAnswer(status, "application/json", body)
+}
+
+func (v *visit) protectedPage() answer {
+	if v.user() == "" {
+		return redirect(http.StatusFound, v.app.opts.Path(PageLogin))
+	}
+	switch v.page {
+	case PageContacts:
+		search, _ := v.field("q")
+		return v.render(http.StatusOK, "contacts", page{
+			Title: "Contacts", Contacts: findContacts(search), Columns: columns, Search: search,
+		})
+	case PageExport:
+		return v.export()
+	}
+	return v.render(http.StatusOK, "dashboard", page{Title: "Dashboard", Contacts: allContacts[:5]})
+}

@@ -1,0 +1,138 @@
+package hold
+
+import (
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Edit sees the headers of an answer just before they go to the browser and
+// may change them. If it returns false, nothing of the answer goes out, and
+// the owner answers in its place.
+type Edit func(status int, header http.Header) bool
+
+// Editor is an http.ResponseWriter that lets an answer through untouched but
+// for one look at its headers. Bodies stream, upgrades and flushes go on.
+type Editor struct {
+	*caddyhttp.ResponseWriterWrapper
+	edit    Edit
+	done    bool
+	dropped bool
+	early   bool
+	before  []string
+	// present are the names of the fields that others had set before.
+	present [8]string
+}
+
+// NewEditor returns an Editor in front of w. Informational answers go on,
+// without their cookies, if early is true, and are dropped if not. The
+// Set-Cookie fields that are in w's header map already are not the app's; they
+// are kept apart from the edit and go out with the answer.
+func NewEditor(w http.ResponseWriter, early bool, edit Edit) *Editor {
+	e := &Editor{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, edit: edit, early: early}
+	h := w.Header()
+	if len(h["Set-Cookie"]) > 0 {
+		e.before = h["Set-Cookie"]
+		delete(h, "Set-Cookie")
+	}
+	n := 0
+	for name := range h {
+		if n < len(e.present) {
+			e.present[n] = name
+			n++
+		}
+	}
+	return e
+}
+
+// Dropped reports whether the edit kept the answer from going out. The header
+// map is then empty of what the app had set.
+func (e *Editor) Dropped() bool { return e.dropped }
+
+// Answered reports whether the headers of the answer have come.
+func (e *Editor) Answered() bool { return e.done }
+
+// WriteHeader runs the edit and passes the status on.
+func (e *Editor) WriteHeader(status int) {
+	if e.done {
+		if !e.dropped {
+			e.ResponseWriter.WriteHeader(status)
+		}
+		return
+	}
+	h := e.ResponseWriter.Header()
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		if e.early {
+			delete(h, "Set-Cookie")
+			e.ResponseWriter.WriteHeader(status)
+		}
+		return
+	}
+	e.done = true
+	if !e.edit(status, h) {
+		e.dropped = true
+		for name := range h {
+			if !slices.Contains(e.present[:], name) {
+				delete(h, name)
+			}
+		}
+		e.restore(h)
+		return
+	}
+	e.restore(h)
+	e.ResponseWriter.WriteHeader(status)
+}
+
+// Finish must be called when the app has answered, or failed to.
+func (e *Editor) Finish() {
+	if !e.done {
+		e.restore(e.ResponseWriter.Header())
+	}
+}
+
+func (e *Editor) restore(h http.Header) {
+	if e.before != nil {
+		h["Set-Cookie"] = append(e.before, h["Set-Cookie"]...)
+		e.before = nil
+	}
+}
+
+// Write passes a piece of the body on.
+func (e *Editor) Write(p []byte) (int, error) {
+	if !e.done {
+		e.WriteHeader(http.StatusOK)
+	}
+	if e.dropped {
+		return len(p), nil
+	}
+	return e.ResponseWriter.Write(p)
+}
+
+// ReadFrom passes a body on, by the fast way where there is one.
+func (e *Editor) ReadFrom(r io.Reader) (int64, error) {
+	if !e.done {
+		e.WriteHeader(http.StatusOK)
+	}
+	if e.dropped {
+		return io.Copy(io.Discard, r)
+	}
+	return e.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError flushes what has gone out.
+func (e *Editor) FlushError() error {
+	if !e.done {
+		e.WriteHeader(http.StatusOK)
+	}
+	if e.dropped {
+		return nil
+	}
+	return http.NewResponseController(e.ResponseWriter).Flush()
+}
+
+var (
+	_ http.ResponseWriter = (*Editor)(nil)
+	_ io.ReaderFrom       = (*Editor)(nil)
+)

@@ -1,0 +1,20 @@
+package hold
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
+
+// Hijack always fails: an answer that is kept back cannot become a tunnel.
+func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrNotSupported
+}
+
+// Hijack hands the connection over if the answer was let through.
+func (e *Editor) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !e.done || e.dropped {
+		return nil, nil, http.ErrNotSupported
+	}
+	return http.NewResponseController(e.ResponseWriter).Hijack()
+}

@@ -1,0 +1,232 @@
+package twofactor
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
+	"github.com/caddy-twofactor/caddy-twofactor/policy"
+)
+
+// The defaults of a handler.
+const (
+	defaultName          = "default"
+	defaultPrefix        = "/.two-factor/"
+	defaultAppSessionMax = 30 * 24 * time.Hour
+)
+
+// The lifetimes of sessions (rule 32; ASVS 5.0, 7.3.1 and 7.3.2).
+const (
+	pendingLife  = 10 * time.Minute
+	verifiedIdle = 8 * time.Hour
+	verifiedLife = 24 * time.Hour
+)
+
+// CaddyModule returns the module's information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.two_factor",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision decodes the configuration and makes the gate. It opens nothing.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := h.refuseLater(); err != nil {
+		return err
+	}
+	given, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("two_factor: %w", err)
+	}
+	h.setDefaults()
+	if err := h.check(); err != nil {
+		return err
+	}
+	if !shortName.MatchString(h.Name) {
+		return fmt.Errorf("two_factor: the name %s is not 1 to 32 of a-z, 0-9 and -", clip(h.Name))
+	}
+	v, err := ctx.App(appName)
+	if err != nil {
+		return err
+	}
+	app, ok := v.(*App)
+	if !ok {
+		return fmt.Errorf("two_factor: the app is a %T", v)
+	}
+	if err := app.claim(h.Name, given); err != nil {
+		return err
+	}
+	config := handler.Config{
+		Instance: h.Name, Logins: h.Logins, LoginPage: h.LoginPage,
+		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
+		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
+		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
+		AppSessionMax: time.Duration(h.AppSessionMax),
+		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
+		Policy: policy.EveryLogin{}, Logger: ctx.Logger(), Clock: time.Now, Rand: rand.Reader,
+		Lease: func() (handler.Lease, error) { return app.Lease() },
+	}
+	if err := h.loadMatchers(ctx, &config); err != nil {
+		return err
+	}
+	if config.Pages, err = page.New(page.Options{}); err != nil {
+		return fmt.Errorf("two_factor: pages: %w", err)
+	}
+	if h.gate, err = handler.New(config); err != nil {
+		return fmt.Errorf("two_factor: %w", err)
+	}
+	return nil
+}
+
+// refuseLater refuses what the grammar has and this version does not do: a
+// setting that is taken and does nothing would be a door left open.
+func (h *Handler) refuseLater() error {
+	later := []struct {
+		name string
+		set  bool
+	}{
+		{"identity", h.Identity != ""},
+		{"step_up", len(h.StepUps) > 0},
+		{"token <matcher>", len(h.Tokens) > 0},
+		{"carried", len(h.Carried) > 0},
+		{"speaks_for", len(h.SpeaksFor) > 0},
+		{"mode observe", h.Mode == "observe"},
+		{"unknown_user enrol", h.UnknownUser == "enrol"},
+	}
+	for _, l := range h.Logins {
+		later = append(later, struct {
+			name string
+			set  bool
+		}{"token in login", l.TokenJSON != ""})
+	}
+	for _, l := range later {
+		if l.set {
+			return fmt.Errorf("two_factor: %s is not in this version yet: remove it", l.name)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) setDefaults() {
+	if h.Name == "" {
+		h.Name = defaultName
+	}
+	if h.Prefix == "" {
+		h.Prefix = defaultPrefix
+	}
+	if h.AppSessionMax == 0 {
+		h.AppSessionMax = caddy.Duration(defaultAppSessionMax)
+	}
+	if h.UnknownUser == "" {
+		h.UnknownUser = string(handler.RefuseUnknown)
+	}
+}
+
+func (h *Handler) loadMatchers(ctx caddy.Context, c *handler.Config) error {
+	for _, m := range []struct {
+		field string
+		to    *caddyhttp.MatcherSets
+	}{
+		{"ProtectRaw", &c.Protect},
+		{"PublicRaw", &c.Public},
+		{"BlockRaw", &c.Block},
+		{"LogoutRaw", &c.Logout},
+		{"AllowPathRaw", &c.AllowPath},
+	} {
+		if err := loadMatchers(ctx, h, m.field, m.to); err != nil {
+			return err
+		}
+	}
+	for i := range h.Logins {
+		l := &h.Logins[i]
+		if err := loadMatchers(ctx, l, "MatchRaw", &l.Match); err != nil {
+			return fmt.Errorf("two_factor: login %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func loadMatchers(ctx caddy.Context, holder any, field string, to *caddyhttp.MatcherSets) error {
+	v, err := ctx.LoadModule(holder, field)
+	if err != nil {
+		return fmt.Errorf("two_factor: matcher: %w", err)
+	}
+	if v == nil {
+		return nil
+	}
+	if err := to.FromInterface(v); err != nil {
+		return fmt.Errorf("two_factor: matcher: %w", err)
+	}
+	for _, set := range *to {
+		if len(set) == 0 {
+			return errors.New("two_factor: an empty matcher would match every request: name one, or * for all")
+		}
+	}
+	return nil
+}
+
+// check checks what the settings mean together. It comes before the modules are
+// loaded, since loading empties the raw fields.
+func (h *Handler) check() error {
+	for i := range h.Logins {
+		if err := validateLogin(&h.Logins[i]); err != nil {
+			return fmt.Errorf("two_factor: login %d: %w", i+1, err)
+		}
+	}
+	switch h.Unverified {
+	case "", "login_page", "anonymous":
+	default:
+		return fmt.Errorf("two_factor: unverified is login_page or anonymous, not %s", clip(h.Unverified))
+	}
+	switch h.UnknownUser {
+	case "refuse", "allow":
+	default:
+		return fmt.Errorf("two_factor: unknown_user is refuse, allow or enrol, not %s", clip(h.UnknownUser))
+	}
+	switch h.Mode {
+	case "", "enforce":
+	default:
+		return fmt.Errorf("two_factor: mode is enforce or observe, not %s", clip(h.Mode))
+	}
+	if len(h.ProtectRaw) == 0 {
+		return errors.New("two_factor: nothing is protected, so the second factor would guard nothing: say which requests need it, protect * for all")
+	}
+	if h.AppSessionMax < 0 {
+		return errors.New("two_factor: app_session_max must be positive")
+	}
+	return nil
+}
+
+func validateLogin(l *handler.Login) error {
+	if (len(l.MatchRaw) == 0) == (l.Fields == nil) {
+		return errors.New("it is told by a matcher or by fields: give one of them")
+	}
+	yes, no := len(l.Yes) > 0, len(l.No) > 0
+	if p := l.Proof; p != nil {
+		yes, no = yes || len(p.Yes) > 0 || p.User != nil, no || len(p.No) > 0
+	}
+	if !yes || !no {
+		return errors.New("it needs both: a sign of yes and a sign of no, by the answer or by a proof")
+	}
+	return nil
+}
+
+// ServeHTTP lets the gate decide which way a request goes.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return h.gate.ServeHTTP(w, r, next)
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

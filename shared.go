@@ -1,0 +1,156 @@
+package twofactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/challenge"
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
+	"github.com/caddy-twofactor/caddy-twofactor/sms"
+)
+
+// closeWait bounds how long the end of a config waits for texts that are at
+// their provider: a sending may take 10 seconds.
+const closeWait = 11 * time.Second
+
+// shared is what the handlers of one config share while it lives: a reference
+// to the pooled store, the keys, the senders and the challenge service.
+type shared struct {
+	logger  *zap.Logger
+	guest   StoreGuest
+	senders []sms.Sender
+	ring    *seal.Ring // nil if the config has no keys
+	// keyDir is where the key file is if it has none.
+	keyDir string
+	// existing refuses a store that was never started with Caddy.
+	existing bool
+
+	gate   gate
+	ending sync.Once
+	pooled *pooledStore
+
+	opening sync.Mutex
+	parts   atomic.Pointer[handler.Parts]
+
+	running []runner
+}
+
+// newShared takes a reference to the store, which close gives back.
+func newShared(guest StoreGuest, senders []sms.Sender, ring *seal.Ring, logger *zap.Logger) (*shared, error) {
+	pooled, err := acquireStore(guest)
+	if err != nil {
+		return nil, err
+	}
+	s := &shared{logger: logger, guest: guest, senders: senders, ring: ring, keyDir: dataDir(), pooled: pooled}
+	s.gate.drained = func() { go s.shut() }
+	return s, nil
+}
+
+// start opens what must be open and starts the guests that run something.
+func (s *shared) start() error {
+	if _, err := s.open(context.Background()); err != nil {
+		return err
+	}
+	for _, sender := range s.senders {
+		g, ok := sender.(runner)
+		if !ok {
+			continue
+		}
+		if err := g.Run(); err != nil {
+			// Caddy does not stop an app that did not start.
+			return errors.Join(err, s.stop())
+		}
+		s.running = append(s.running, g)
+	}
+	return nil
+}
+
+func (s *shared) stop() error {
+	var errs []error
+	for _, g := range s.running {
+		errs = append(errs, g.End())
+	}
+	s.running = nil
+	return errors.Join(errs...)
+}
+
+// open makes the parts, once. What fails is tried again at the next call.
+func (s *shared) open(ctx context.Context) (*handler.Parts, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if parts := s.parts.Load(); parts != nil {
+		return parts, nil
+	}
+	check, err := s.readKeyCheck(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.existing && len(check.Keys) == 0 {
+		return nil, fmt.Errorf("there is no store here that Caddy has used (%s is missing): start Caddy once, or name another store", s.guest.KeyCheckPlace())
+	}
+	open, err := s.pooled.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := s.loadRing(ctx, check, open)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkKeys(ctx, check, ring, open); err != nil {
+		return nil, err
+	}
+	epoch, err := open.Epoch(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking the store for its epoch: %w", err)
+	}
+	challenges, err := challenge.New(challenge.Config{Store: open, Sealer: sealer{ring}, Sender: s.sender(), Logger: s.logger})
+	if err != nil {
+		return nil, fmt.Errorf("challenges: %w", err)
+	}
+	parts := &handler.Parts{Store: open, Ring: ring, Challenges: challenges, Epoch: epoch}
+	s.parts.Store(parts)
+	return parts, nil
+}
+
+// sender returns what sends texts, nil if nothing does.
+func (s *shared) sender() sms.Sender {
+	if len(s.senders) == 0 {
+		return nil
+	}
+	return s.senders[0]
+}
+
+// close ends the config's use of all of it, now or when the last lease ends.
+func (s *shared) close() {
+	s.ending.Do(func() {
+		if s.gate.close() {
+			s.shut()
+		}
+	})
+}
+
+// shut ends the config's own parts and gives the store back.
+func (s *shared) shut() {
+	if parts := s.parts.Load(); parts != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+		defer cancel()
+		if err := parts.Challenges.Close(ctx); err != nil {
+			s.logger.Warn("texts were still at their provider when the config ended; whether they were sent is not known", zap.Error(err))
+		}
+	}
+	s.releaseStore()
+}
+
+// releaseStore gives one reference to the store back.
+func (s *shared) releaseStore() {
+	if err := releaseStore(s.guest); err != nil {
+		s.logger.Error("the store could not be closed", zap.Error(err))
+	}
+}

@@ -1,0 +1,300 @@
+package file
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+// Challenge implements store.Challenges.
+func (s *Store) Challenge(ctx context.Context, id string, now time.Time) (account.Challenge, error) {
+	var out account.Challenge
+	err := s.view(ctx, func(tx *bbolt.Tx) error {
+		c, err := get(tx, challenges, []byte(id))
+		if err != nil {
+			return err
+		}
+		if c == nil || !now.Before(c.Expires) {
+			return store.ErrNotFound
+		}
+		out = *c
+		return nil
+	})
+	return out, err
+}
+
+// question is an open challenge with all that must agree for an answer to it.
+type question struct {
+	challenge *account.Challenge
+	session   *account.Session
+	account   *account.Account
+	factor    *account.Factor
+}
+
+// ask finds an open challenge, or says why it cannot be answered.
+func ask(t *txn, id string, session account.SessionID, factor string, now time.Time) (*question, error) {
+	c, err := get(t.tx, challenges, []byte(id))
+	if err != nil {
+		return nil, err
+	}
+	if c == nil || !now.Before(c.Expires) || c.Session != session {
+		return nil, store.ErrNotFound
+	}
+	if c.State == account.ChallengePassed {
+		return nil, store.ErrSpent
+	}
+	v, ok := t.session(session)
+	switch {
+	case c.State != account.ChallengeOpen,
+		!ok || !v.Alive(now) || v.State != account.StatePending || v.Suspended() || v.Challenge != id,
+		!c.MayAnswer(factor):
+		return nil, store.ErrNotFound
+	}
+	a, err := get(t.tx, accounts, accountKey(c.Instance, c.Account))
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, store.ErrNotFound
+	}
+	f, ok := a.Factor(factor)
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	return &question{challenge: c, session: v, account: a, factor: f}, nil
+}
+
+// code returns the phone's living code of this challenge.
+func (q *question) code(now time.Time) (account.Code, bool) {
+	c, ok := q.challenge.Codes[q.factor.ID]
+	lives := ok && c.Hash != [32]byte{} && now.Before(c.Expires) && q.factor.CurrentChallenge == q.challenge.ID
+	return c, lives
+}
+
+// save writes the challenge and the account.
+func (q *question) save(t *txn) error {
+	if err := put(t, challenges, []byte(q.challenge.ID), q.challenge); err != nil {
+		return err
+	}
+	return put(t, accounts, accountKey(q.account.Instance, q.account.ID), q.account)
+}
+
+// killCodes makes the codes of a challenge worthless; when they were sent is
+// kept.
+func killCodes(c *account.Challenge) {
+	for f, code := range c.Codes {
+		code.Hash, code.Sealed = [32]byte{}, nil
+		c.Codes[f] = code
+	}
+}
+
+// CountAttempt implements store.Challenges.
+func (s *Store) CountAttempt(ctx context.Context, a store.Attempt, now time.Time) (store.AttemptResult, error) {
+	return decide(ctx, s, func(t *txn) (store.AttemptResult, error) {
+		q, err := ask(t, a.Challenge, a.Session, a.Factor, now)
+		if err != nil {
+			return store.AttemptResult{}, err
+		}
+		if now.Before(q.factor.PausedUntil) {
+			return store.AttemptResult{PausedUntil: q.factor.PausedUntil}, nil
+		}
+		tries, ok := q.try(now, a.PerCode)
+		switch {
+		case !ok:
+			return store.AttemptResult{NoCode: true}, nil
+		case tries > a.PerCode:
+			return store.AttemptResult{Exhausted: true}, nil
+		}
+		q.factor.Failures++
+		if q.factor.Failures >= a.InARow {
+			q.factor.PausedUntil = now.Add(a.Pause)
+		}
+		return store.AttemptResult{Counted: true, Left: a.PerCode - tries}, q.save(t)
+	})
+}
+
+// try counts a try of the factor's code if there is one left, and returns its
+// number. There is no code to try if ok is false.
+func (q *question) try(now time.Time, perCode int) (tries int, ok bool) {
+	c, id := q.challenge, q.factor.ID
+	if q.factor.Kind != account.KindPhone {
+		tries = c.Tries[id] + 1
+		if tries > perCode {
+			return tries, true
+		}
+		if c.Tries == nil {
+			c.Tries = make(map[string]int)
+		}
+		c.Tries[id] = tries
+		return tries, true
+	}
+	code, lives := q.code(now)
+	if !lives {
+		return 0, false
+	}
+	if code.Tries >= perCode {
+		return code.Tries + 1, true
+	}
+	code.Tries++
+	c.Codes[id] = code
+	return code.Tries, true
+}
+
+// PassChallenge implements store.Challenges.
+func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) (account.Hold, error) {
+	if p.Next.ID == (account.SessionID{}) || p.Next.ID == p.Session ||
+		p.Next.State != account.StateVerified || p.Next.Suspended() {
+		return account.Hold{}, errors.New("a passed challenge begins a verified session with an id of its own")
+	}
+	return decide(ctx, s, func(t *txn) (account.Hold, error) {
+		q, err := ask(t, p.Challenge, p.Session, p.Factor, now)
+		if err != nil {
+			return account.Hold{}, err
+		}
+		if p.Next.Instance != q.challenge.Instance || p.Next.Account != q.challenge.Account {
+			return account.Hold{}, errors.New("a passed challenge verifies its own account and no other")
+		}
+		if err := q.spend(&p, now); err != nil {
+			return account.Hold{}, err
+		}
+		if _, ok := t.session(p.Next.ID); ok {
+			return account.Hold{}, store.ErrConflict
+		}
+		hold, err := s.hold(t, p.Challenge, now)
+		if err != nil {
+			return account.Hold{}, err
+		}
+		return *hold, q.release(t, &p.Next)
+	})
+}
+
+// spend spends the code, in memory: nothing is written yet.
+func (q *question) spend(p *store.Pass, now time.Time) error {
+	f := q.factor
+	switch f.Kind {
+	case account.KindPhone:
+		code, lives := q.code(now)
+		if !lives || subtle.ConstantTimeCompare(code.Hash[:], p.CodeHash[:]) != 1 {
+			return store.ErrNotFound
+		}
+		f.CurrentChallenge = ""
+	case account.KindTOTP:
+		if p.Step <= f.LastStep {
+			return store.ErrSpent
+		}
+		f.LastStep = p.Step
+	default:
+		return fmt.Errorf("a factor of the kind %q has no code", f.Kind)
+	}
+	f.Failures, f.PausedUntil = 0, time.Time{}
+	q.challenge.State = account.ChallengePassed
+	killCodes(q.challenge)
+	return nil
+}
+
+// hold finds a hold. One that cannot be read is absent, which closes.
+func (s *Store) hold(t *txn, challenge string, now time.Time) (*account.Hold, error) {
+	h, err := get(t.tx, holds, []byte(challenge))
+	switch {
+	case isGarbage(err):
+		s.log("a hold cannot be read and counts as gone", "error", err)
+		return nil, store.ErrNotFound
+	case err != nil:
+		return nil, err
+	case h == nil || !now.Before(h.Expires):
+		return nil, store.ErrNotFound
+	}
+	return h, nil
+}
+
+// release writes what a right code changes.
+func (q *question) release(t *txn, next *account.Session) error {
+	if err := q.save(t); err != nil {
+		return err
+	}
+	if err := remove(t, holds, []byte(q.challenge.ID)); err != nil {
+		return err
+	}
+	q.session.State = account.StatePassed
+	if err := t.putSession(q.session); err != nil {
+		return err
+	}
+	return t.putSession(next)
+}
+
+// ReserveSend implements store.Challenges.
+func (s *Store) ReserveSend(ctx context.Context, r store.Send, now time.Time) (store.SendResult, error) {
+	if r.New.Hash == ([32]byte{}) || len(r.New.Sealed) == 0 || !now.Before(r.New.Expires) {
+		return store.SendResult{}, errors.New("a code to be sent has a hash, a sealed text and time left")
+	}
+	return decide(ctx, s, func(t *txn) (store.SendResult, error) {
+		q, err := ask(t, r.Challenge, r.Session, r.Factor, now)
+		if err != nil {
+			return store.SendResult{}, err
+		}
+		if q.factor.Kind != account.KindPhone {
+			return store.SendResult{}, store.ErrNotFound
+		}
+		code, lives := q.code(now)
+		n := len(code.Sends)
+		if n > len(r.Waits) {
+			return store.SendResult{}, nil
+		}
+		if n > 0 {
+			if from := code.Sends[n-1].Add(r.Waits[n-1]); now.Before(from) {
+				return store.SendResult{NotBefore: from}, nil
+			}
+		}
+		if !lives || code.Tries >= r.PerCode {
+			sends := code.Sends
+			code = r.New
+			code.Tries, code.Sends = 0, sends
+		}
+		code.Sends = append(code.Sends, now)
+		code.Status = account.SendQueued
+		if q.challenge.Codes == nil {
+			q.challenge.Codes = make(map[string]account.Code)
+		}
+		q.challenge.Codes[r.Factor] = code
+		q.factor.CurrentChallenge = q.challenge.ID
+
+		out := store.SendResult{Send: true, Sealed: code.Sealed, N: n + 1}
+		if n < len(r.Waits) {
+			out.NotBefore = now.Add(r.Waits[n])
+		}
+		return out, q.save(t)
+	})
+}
+
+// RecordSend implements store.Challenges.
+func (s *Store) RecordSend(ctx context.Context, challenge, factor string, n int, status account.SendStatus) error {
+	switch status {
+	case account.SendQueued, account.SendTaken, account.SendFailed:
+	default:
+		return fmt.Errorf("%q is nothing that can become of a sending", status)
+	}
+	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
+		c, err := get(t.tx, challenges, []byte(challenge))
+		if err != nil || c == nil {
+			return struct{}{}, err
+		}
+		code, ok := c.Codes[factor]
+		if !ok || n < len(code.Sends) {
+			return struct{}{}, nil
+		}
+		if n > len(code.Sends) {
+			return struct{}{}, fmt.Errorf("sending %d was never asked for: there were %d", n, len(code.Sends))
+		}
+		code.Status = status
+		c.Codes[factor] = code
+		return struct{}{}, put(t, challenges, []byte(challenge), c)
+	})
+	return err
+}

@@ -1,0 +1,141 @@
+package file
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+	"github.com/caddy-twofactor/caddy-twofactor/store/storetest"
+)
+
+// openAt opens a store at a path; whatever it logs is the test's.
+func openAt(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(path, Options{Logger: func(msg string, kv ...any) { t.Log(append([]any{msg}, kv...)...) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// openNew opens an empty store, which is checked and closed when the test ends.
+func openNew(t *testing.T) *Store {
+	t.Helper()
+	s := openAt(t, filepath.Join(t.TempDir(), "store.db"))
+	t.Cleanup(func() {
+		checkFile(t, s)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// checkFile checks that the file is sound, that every record which expires has
+// its one entry in the expiry index, and that memory and disk agree. A store
+// that the test has closed is let be.
+func checkFile(t *testing.T, s *Store) {
+	t.Helper()
+	err := s.viewOnce(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			t.Errorf("the file is not sound: %v", err)
+		}
+		index := make(map[string]bool)
+		_ = tx.Bucket([]byte(bucketExpiry)).ForEach(func(k, _ []byte) error {
+			index[string(k)] = true
+			return nil
+		})
+		takeIndexed(t, tx, locks, index)
+		takeIndexed(t, tx, sessions, index)
+		takeIndexed(t, tx, challenges, index)
+		takeIndexed(t, tx, holds, index)
+		takeIndexed(t, tx, values, index)
+		for k := range index {
+			t.Errorf("the expiry index has an entry of nothing: %q", k)
+		}
+		checkRunning(t, tx)
+		checkTable(t, tx, s)
+		return nil
+	})
+	if err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		t.Error(err)
+	}
+}
+
+func takeIndexed[T any](t *testing.T, tx *bbolt.Tx, k *kind[T], index map[string]bool) {
+	t.Helper()
+	_ = tx.Bucket([]byte(k.bucket)).ForEach(func(key, raw []byte) error {
+		v, err := k.decode(key, raw)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		entry := string(k.expiryKey(key, v))
+		if !index[entry] {
+			t.Errorf("a record of %s is not in the expiry index", k.bucket)
+		}
+		delete(index, entry)
+		return nil
+	})
+}
+
+// checkRunning checks that the keys of the running locks, and no others, stand
+// in their bucket.
+func checkRunning(t *testing.T, tx *bbolt.Tx) {
+	t.Helper()
+	running := tx.Bucket([]byte(bucketRunning))
+	n := 0
+	_ = tx.Bucket([]byte(locks.bucket)).ForEach(func(key, _ []byte) error {
+		l, err := get(tx, locks, key)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		if l.State == account.LockRunning {
+			n++
+		}
+		if noted := running.Get(key) != nil; noted != (l.State == account.LockRunning) {
+			t.Errorf("a lock that is %s is noted as running: %t", l.State, noted)
+		}
+		return nil
+	})
+	if got := running.Stats().KeyN; got != n {
+		t.Errorf("%d locks are noted as running, want %d", got, n)
+	}
+}
+
+func checkTable(t *testing.T, tx *bbolt.Tx, s *Store) {
+	t.Helper()
+	disk, err := s.readSessions(tx)
+	if err != nil {
+		t.Error(err)
+	}
+	n := 0
+	for i := range s.table.shards {
+		n += len(s.table.shards[i].m)
+	}
+	if n != len(disk) {
+		t.Errorf("%d sessions are in memory and %d on the disk", n, len(disk))
+	}
+	for id, want := range disk {
+		got, _ := s.table.get(id)
+		if got.State != want.State || got.SuspendedBy != want.SuspendedBy || got.LastSeen.Before(want.LastSeen) {
+			t.Errorf("the session is %+v in memory and %+v on the disk", got, *want)
+		}
+	}
+}
+
+func TestTheEngineKeepsTheContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return openNew(t) })
+}
+
+func TestWhatWasAcknowledgedIsThereAfterItWasOpenedAgain(t *testing.T) {
+	storetest.RunDurable(t, func(t *testing.T, dir string) store.Store {
+		return openAt(t, filepath.Join(dir, "store.db"))
+	})
+}

@@ -1,0 +1,225 @@
+package file
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+)
+
+// maxRecord is the largest size of a record in bytes, as JSON.
+const maxRecord = 1 << 20
+
+// The buckets of the file. Those of records are named by their kind below.
+const (
+	bucketMeta = "meta"
+	// bucketNames finds an account's key by instance and name or alias.
+	bucketNames = "names"
+	// bucketRunning holds the keys of the locks that are running, so that Open
+	// need not read all locks to find those whose login has died.
+	bucketRunning = "running"
+	// bucketExpiry holds, in the order of their time, the keys of all records
+	// that expire; see expiryKey.
+	bucketExpiry = "expiry"
+)
+
+// kind describes how one kind of record is kept.
+type kind[T any] struct {
+	bucket string
+	// tag is the kind's byte in the expiry index; 0 for what never expires.
+	tag byte
+	// deadline is the time from which the record is as good as removed. It
+	// hangs on nothing but the record, so the entry in the index can be found
+	// by the record.
+	deadline func(*T) time.Time
+	// check refuses what decodes but cannot have been written here: an empty
+	// lock, for one, would read as a free one.
+	check func(key []byte, v *T) error
+}
+
+var (
+	errOtherKey = errors.New("it is another key's")
+	errState    = errors.New("its state is unknown")
+)
+
+// The kinds of records. These are constants in all but the keyword.
+var (
+	accounts = &kind[account.Account]{
+		bucket: "accounts",
+		check: func(key []byte, a *account.Account) error {
+			if string(accountKey(a.Instance, a.ID)) != string(key) {
+				return errOtherKey
+			}
+			return nil
+		},
+	}
+	locks = &kind[account.Lock]{
+		bucket: "locks", tag: 'l',
+		deadline: func(l *account.Lock) time.Time { return l.Until },
+		check: func(_ []byte, l *account.Lock) error {
+			if l.State != account.LockRunning && l.State != account.LockStanding || l.Until.IsZero() {
+				return errState
+			}
+			return nil
+		},
+	}
+	sessions = &kind[account.Session]{
+		bucket: "sessions", tag: 's',
+		deadline: func(s *account.Session) time.Time {
+			if s.IdleFor <= 0 {
+				return s.Expires
+			}
+			if idle := s.LastSeen.Add(s.IdleFor); idle.Before(s.Expires) {
+				return idle
+			}
+			return s.Expires
+		},
+		check: func(key []byte, s *account.Session) error {
+			if string(s.ID[:]) != string(key) {
+				return errOtherKey
+			}
+			switch s.State {
+			case account.StatePending, account.StateVerified, account.StatePassed, account.StateCancelled:
+				return nil
+			}
+			return errState
+		},
+	}
+	challenges = &kind[account.Challenge]{
+		bucket: "challenges", tag: 'c',
+		deadline: func(c *account.Challenge) time.Time { return c.Expires },
+		check: func(key []byte, c *account.Challenge) error {
+			if c.ID != string(key) {
+				return errOtherKey
+			}
+			switch c.State {
+			case account.ChallengeOpen, account.ChallengePassed, account.ChallengeCancelled:
+				return nil
+			}
+			return errState
+		},
+	}
+	holds = &kind[account.Hold]{
+		bucket: "holds", tag: 'h',
+		deadline: func(h *account.Hold) time.Time { return h.Expires },
+		check: func(key []byte, h *account.Hold) error {
+			if h.Challenge != string(key) {
+				return errOtherKey
+			}
+			return nil
+		},
+	}
+	values = &kind[sealedValue]{
+		bucket: "values", tag: 'v',
+		deadline: func(v *sealedValue) time.Time { return v.Expires },
+		check: func(key []byte, v *sealedValue) error {
+			if v.Handle != string(key) {
+				return errOtherKey
+			}
+			return nil
+		},
+	}
+)
+
+// sealedValue is a value that was too large for a cookie.
+type sealedValue struct {
+	Handle  string    `json:"handle"`
+	Value   []byte    `json:"value"`
+	Expires time.Time `json:"expires"`
+}
+
+// recordBuckets names every bucket that the file must have.
+func recordBuckets() []string {
+	return []string{bucketNames, bucketRunning, bucketExpiry,
+		accounts.bucket, locks.bucket, sessions.bucket, challenges.bucket, holds.bucket, values.bucket}
+}
+
+// garbageError is a record that is there and cannot be read.
+type garbageError struct {
+	bucket string
+	err    error
+}
+
+func (e *garbageError) Error() string {
+	return fmt.Sprintf("a record of %s in the store's file cannot be read: %v", e.bucket, e.err)
+}
+
+func (e *garbageError) Unwrap() error { return e.err }
+
+func isGarbage(err error) bool {
+	var g *garbageError
+	return errors.As(err, &g)
+}
+
+func (k *kind[T]) decode(key, raw []byte) (*T, error) {
+	v := new(T)
+	if err := json.Unmarshal(raw, v); err != nil {
+		return nil, &garbageError{k.bucket, err}
+	}
+	if err := k.check(key, v); err != nil {
+		return nil, &garbageError{k.bucket, err}
+	}
+	return v, nil
+}
+
+func (k *kind[T]) encode(v *T) ([]byte, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode a record of %s: %w", k.bucket, err)
+	}
+	if len(raw) > maxRecord {
+		return nil, fmt.Errorf("a record of %s has %d bytes: more than %d are not stored", k.bucket, len(raw), maxRecord)
+	}
+	return raw, nil
+}
+
+// expiryKey is the record's entry in the expiry index: the first second at
+// which it has expired, big-endian, the kind, the record's key.
+func (k *kind[T]) expiryKey(key []byte, v *T) []byte {
+	d := k.deadline(v)
+	sec := d.Unix()
+	if d.Nanosecond() > 0 {
+		sec++
+	}
+	return append(append(expiryTime(sec), k.tag), key...)
+}
+
+func expiryTime(sec int64) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(max(sec, 0)))
+}
+
+// splitExpiryKey takes an entry of the expiry index apart.
+func splitExpiryKey(entry []byte) (sec uint64, tag byte, key []byte, ok bool) {
+	if len(entry) < 10 {
+		return 0, 0, nil, false
+	}
+	return binary.BigEndian.Uint64(entry), entry[8], entry[9:], true
+}
+
+// accountKey is the key of an account, or of a name of one: the instance, a
+// zero byte, the name. Neither has a zero byte of its own (checkName), and the
+// keys of one instance stand together in the order of their names.
+func accountKey(instance, name string) []byte {
+	return []byte(instance + "\x00" + name)
+}
+
+func lineKey(k account.LineKey) []byte {
+	return append([]byte(k.Instance+"\x00"), k.Line[:]...)
+}
+
+// checkName refuses what cannot stand in a key.
+func checkName(what, name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%s is empty", what)
+	case len(name) > account.MaxName:
+		return fmt.Errorf("%s has %d bytes: at most %d are stored", what, len(name), account.MaxName)
+	case strings.ContainsRune(name, 0):
+		return fmt.Errorf("%s has a zero byte", what)
+	}
+	return nil
+}

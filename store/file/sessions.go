@@ -1,0 +1,239 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+// Session implements store.Sessions: it is a look-up in memory.
+func (s *Store) Session(ctx context.Context, id account.SessionID, now time.Time) (account.Session, error) {
+	if err := s.usable(ctx); err != nil {
+		return account.Session{}, err
+	}
+	v, ok := s.table.get(id)
+	if !ok || !v.Alive(now) {
+		return account.Session{}, store.ErrNotFound
+	}
+	return v, nil
+}
+
+// TouchSession implements store.Sessions: it notes the time in memory.
+func (s *Store) TouchSession(ctx context.Context, id account.SessionID, now time.Time) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	if !s.table.touch(id, now) {
+		return store.ErrNotFound
+	}
+	return nil
+}
+
+// usable is what the methods that live on memory alone ask first.
+func (s *Store) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("ask the store: %w", err)
+	}
+	select {
+	case <-s.stopWriter:
+		return errClosed
+	default:
+		return nil
+	}
+}
+
+// SuspendSession implements store.Sessions.
+func (s *Store) SuspendSession(ctx context.Context, id account.SessionID, login account.LoginID, now time.Time) (account.Session, error) {
+	if login == (account.LoginID{}) {
+		return account.Session{}, errors.New("a login without an id suspends nothing")
+	}
+	return decide(ctx, s, func(t *txn) (account.Session, error) {
+		v, ok := t.session(id)
+		if !ok || !v.Alive(now) || v.State != account.StatePending && v.State != account.StateVerified {
+			return account.Session{}, store.ErrNotFound
+		}
+		before := *v
+		before.SuspendedBy, before.SuspendedAt = account.LoginID{}, time.Time{}
+		switch {
+		case !v.Suspended():
+			v.SuspendedBy, v.SuspendedAt = login, now
+			return before, t.putSession(v)
+		case v.SuspendedBy == login:
+			return before, nil
+		case now.Before(v.SuspendedAt.Add(account.RunningFor)):
+			return account.Session{}, store.ErrBusy
+		}
+		if err := t.endSession(v); err != nil {
+			return account.Session{}, err
+		}
+		return account.Session{}, store.ErrNotFound
+	})
+}
+
+// ResumeSession implements store.Sessions.
+func (s *Store) ResumeSession(ctx context.Context, id account.SessionID, login account.LoginID, now time.Time) error {
+	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
+		v, ok := t.session(id)
+		if !ok || !v.Alive(now) {
+			return struct{}{}, store.ErrNotFound
+		}
+		if !v.Suspended() || v.SuspendedBy != login {
+			return struct{}{}, store.ErrConflict
+		}
+		v.SuspendedBy, v.SuspendedAt = account.LoginID{}, time.Time{}
+		return struct{}{}, t.putSession(v)
+	})
+	return err
+}
+
+// EndSession implements store.Sessions.
+func (s *Store) EndSession(ctx context.Context, id account.SessionID) error {
+	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
+		v, ok := t.session(id)
+		if !ok {
+			return struct{}{}, nil
+		}
+		return struct{}{}, t.endSession(v)
+	})
+	return err
+}
+
+// CancelSession implements store.Sessions.
+func (s *Store) CancelSession(ctx context.Context, id account.SessionID) error {
+	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
+		v, ok := t.session(id)
+		if !ok || v.State != account.StatePending {
+			return struct{}{}, store.ErrNotFound
+		}
+		return struct{}{}, t.cancelSession(v)
+	})
+	return err
+}
+
+func (t *txn) cancelSession(v *account.Session) error {
+	key := []byte(v.Challenge)
+	c, err := get(t.tx, challenges, key)
+	if err != nil {
+		return err
+	}
+	if c != nil && c.Session == v.ID {
+		c.State = account.ChallengeCancelled
+		killCodes(c)
+		if err := put(t, challenges, key, c); err != nil {
+			return err
+		}
+		if err := remove(t, holds, key); err != nil {
+			return err
+		}
+	}
+	v.State = account.StateCancelled
+	return t.putSession(v)
+}
+
+// BeginSession implements store.Sessions.
+func (s *Store) BeginSession(ctx context.Context, b store.Begin, now time.Time) error {
+	if err := checkBegin(&b); err != nil {
+		return err
+	}
+	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
+		return struct{}{}, begin(t, &b, now)
+	})
+	return err
+}
+
+func checkBegin(b *store.Begin) error {
+	v, c, h := &b.Session, b.Challenge, b.Hold
+	if v.ID == (account.SessionID{}) || v.Suspended() {
+		return errors.New("a session begins with an id and not suspended")
+	}
+	if b.Old != nil && *b.Old == v.ID {
+		return errors.New("a session does not take its own place")
+	}
+	if b.Line != nil {
+		if err := checkLine(*b.Line); err != nil {
+			return err
+		}
+	}
+	switch v.State {
+	case account.StateVerified:
+		if c != nil || h != nil {
+			return errors.New("a verified session begins without a challenge and a hold")
+		}
+		return nil
+	case account.StatePending:
+	default:
+		return fmt.Errorf("a session does not begin as %q", v.State)
+	}
+	switch {
+	case c == nil || h == nil:
+		return errors.New("a pending session begins with a challenge and a hold")
+	case v.Challenge != c.ID || h.Challenge != c.ID || c.Session != v.ID:
+		return errors.New("session, challenge and hold do not belong together")
+	case c.Instance != v.Instance || c.Account != v.Account || h.Instance != v.Instance:
+		return errors.New("session, challenge and hold are of different accounts")
+	case c.State != account.ChallengeOpen || len(c.Codes) > 0 || len(c.Tries) > 0:
+		return errors.New("a challenge begins open, without codes and tries")
+	}
+	return checkName("a challenge's id", c.ID)
+}
+
+// begin looks at everything before it writes anything.
+func begin(t *txn, b *store.Begin, now time.Time) error {
+	if _, ok := t.session(b.Session.ID); ok {
+		return store.ErrConflict
+	}
+	if b.Challenge != nil {
+		c, err := get(t.tx, challenges, []byte(b.Challenge.ID))
+		if err != nil {
+			return err
+		}
+		if c != nil {
+			return store.ErrConflict
+		}
+	}
+	var old *account.Session
+	if b.Old != nil {
+		v, ok := t.session(*b.Old)
+		if !ok || !v.Alive(now) || !v.Suspended() || v.SuspendedBy != b.Login {
+			return store.ErrConflict
+		}
+		old = v
+	}
+	var lock *account.Lock
+	if b.Line != nil {
+		l, err := get(t.tx, locks, lineKey(*b.Line))
+		if err != nil {
+			return err
+		}
+		state := l.At(now)
+		if state == account.LockFree || state == account.LockRunning && l.Login != b.Login {
+			return store.ErrConflict
+		}
+		lock = l
+	}
+
+	if old != nil {
+		if err := t.endSession(old); err != nil {
+			return err
+		}
+	}
+	if lock != nil {
+		if err := stand(t, *b.Line, lock, now, b.LineUntil); err != nil {
+			return err
+		}
+	}
+	if b.Challenge != nil {
+		key := []byte(b.Challenge.ID)
+		if err := put(t, challenges, key, b.Challenge); err != nil {
+			return err
+		}
+		if err := put(t, holds, key, b.Hold); err != nil {
+			return err
+		}
+	}
+	return t.putSession(&b.Session)
+}

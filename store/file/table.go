@@ -1,0 +1,187 @@
+package file
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+)
+
+// table is the sessions in memory, in shards by the first byte of their id,
+// which is a hash and so spreads them evenly. A look-up takes the read lock of
+// one shard.
+type table struct {
+	shards [256]shard
+}
+
+type shard struct {
+	mu sync.RWMutex
+	m  map[account.SessionID]*entry
+
+	// dirty are the ids of entries whose last request is not on the disk.
+	dirtyMu sync.Mutex
+	dirty   []account.SessionID
+}
+
+// entry is one session. All but seen and dirty is never changed: a change puts
+// a new entry in its place.
+type entry struct {
+	session account.Session
+	// seen is the last request after session.LastSeen, in nanoseconds since
+	// 1970; 0 if there was none.
+	seen atomic.Int64
+	// dirty is true while the id stands in the shard's list.
+	dirty atomic.Bool
+}
+
+// now returns the session with the time at which it was last seen.
+func (e *entry) now() account.Session {
+	s := e.session
+	if seen := time.Unix(0, e.seen.Load()); seen.After(s.LastSeen) {
+		s.LastSeen = seen.UTC()
+	}
+	return s
+}
+
+func (t *table) shard(id account.SessionID) *shard { return &t.shards[id[0]] }
+
+func (t *table) get(id account.SessionID) (account.Session, bool) {
+	sh := t.shard(id)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	e, ok := sh.m[id]
+	if !ok {
+		return account.Session{}, false
+	}
+	return e.now(), true
+}
+
+// touch notes a request of a session that is alive.
+func (t *table) touch(id account.SessionID, now time.Time) bool {
+	sh := t.shard(id)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	e, ok := sh.m[id]
+	if !ok {
+		return false
+	}
+	s := e.now()
+	if !s.Alive(now) {
+		return false
+	}
+	if !now.After(s.LastSeen) {
+		return true
+	}
+	for n := now.UnixNano(); ; {
+		old := e.seen.Load()
+		if n <= old || e.seen.CompareAndSwap(old, n) {
+			break
+		}
+	}
+	if e.dirty.CompareAndSwap(false, true) {
+		sh.note(id)
+	}
+	return true
+}
+
+func (sh *shard) note(id account.SessionID) {
+	sh.dirtyMu.Lock()
+	sh.dirty = append(sh.dirty, id)
+	sh.dirtyMu.Unlock()
+}
+
+// apply brings the table up to what a transaction has committed; nil is a
+// session that was removed. What closes goes first: at no moment are an old
+// session and the one that takes its place both usable.
+func (t *table) apply(changes map[account.SessionID]*account.Session) {
+	for id, s := range changes {
+		if !opens(s) {
+			t.set(id, s)
+		}
+	}
+	for id, s := range changes {
+		if opens(s) {
+			t.set(id, s)
+		}
+	}
+}
+
+func opens(s *account.Session) bool {
+	return s != nil && !s.Suspended() && (s.State == account.StateVerified || s.State == account.StatePending)
+}
+
+func (t *table) set(id account.SessionID, s *account.Session) {
+	sh := t.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if s == nil {
+		delete(sh.m, id)
+		return
+	}
+	e := &entry{session: *s}
+	if old, ok := sh.m[id]; ok {
+		// Requests that were noted since the transaction read the session.
+		e.seen.Store(old.seen.Load())
+		e.dirty.Store(old.dirty.Load())
+	}
+	if sh.m == nil {
+		sh.m = make(map[account.SessionID]*entry)
+	}
+	sh.m[id] = e
+}
+
+// takeDirty empties the lists of dirty entries and returns the ids. An entry
+// touched from now on is listed anew.
+func (t *table) takeDirty() []account.SessionID {
+	var all []account.SessionID
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.dirtyMu.Lock()
+		ids := sh.dirty
+		sh.dirty = nil
+		sh.dirtyMu.Unlock()
+
+		sh.mu.RLock()
+		for _, id := range ids {
+			if e, ok := sh.m[id]; ok {
+				e.dirty.Store(false)
+				all = append(all, id)
+			}
+		}
+		sh.mu.RUnlock()
+	}
+	return all
+}
+
+// markDirty lists entries again that could not be written.
+func (t *table) markDirty(ids []account.SessionID) {
+	for _, id := range ids {
+		sh := t.shard(id)
+		sh.mu.RLock()
+		if e, ok := sh.m[id]; ok && e.dirty.CompareAndSwap(false, true) {
+			sh.note(id)
+		}
+		sh.mu.RUnlock()
+	}
+}
+
+// replace makes the table what is on the disk, keeping the times at which the
+// sessions were last seen.
+func (t *table) replace(disk map[account.SessionID]*account.Session) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		var gone []account.SessionID
+		sh.mu.RLock()
+		for id := range sh.m {
+			if disk[id] == nil {
+				gone = append(gone, id)
+			}
+		}
+		sh.mu.RUnlock()
+		for _, id := range gone {
+			t.set(id, nil)
+		}
+	}
+	t.apply(disk)
+}

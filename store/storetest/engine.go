@@ -1,0 +1,99 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+func engineTests() []test {
+	return []test{
+		{"the epoch of an empty store is now, and stays", func(t *testing.T, f *fixture) {
+			a, err := f.s.Epoch(f.ctx)
+			f.must(err)
+			if d := a.Sub(f.now); d < -time.Minute || d > time.Minute {
+				t.Errorf("the epoch is %s from now", d)
+			}
+			b, err := f.s.Epoch(f.ctx)
+			f.must(err)
+			if !a.Equal(b) {
+				t.Errorf("the epoch was %s and is %s", a, b)
+			}
+		}},
+		{"a call whose context is over returns its error and changes nothing", func(t *testing.T, f *fixture) {
+			f.enrol("ada")
+			b := f.beginPending("ada")
+			v := f.beginVerified("ada")
+			f.calls(b, v, func(name string, call func(ctx context.Context) error) {
+				ctx, cancel := context.WithCancel(f.ctx)
+				cancel()
+				if err := call(ctx); !errors.Is(err, context.Canceled) {
+					t.Errorf("%s: got error %v, want the context's", name, err)
+				}
+			})
+			same(t, f.session(b.Session.ID), b.Session)
+			same(t, f.session(v.ID), v)
+			same(t, f.challenge(b.Challenge.ID), b.Challenge)
+			same(t, f.list(""), []string{"crm/ada"})
+		}},
+		{"a store that was closed opens nothing, and can be closed again", func(t *testing.T, f *fixture) {
+			f.enrol("ada")
+			b := f.beginPending("ada")
+			v := f.beginVerified("ada")
+			f.must(f.s.Close())
+			f.calls(b, v, func(name string, call func(ctx context.Context) error) {
+				if err := call(f.ctx); err == nil && name != "Epoch" || isAnswer(err) {
+					t.Errorf("%s: got %v, want an error that is not an answer", name, err)
+				}
+			})
+			f.must(f.s.Close())
+		}},
+	}
+}
+
+// calls calls every method once.
+func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, call func(ctx context.Context) error)) {
+	key, login := newLine(), newLoginID()
+	until := f.now.Add(time.Hour)
+	s := f.s
+	do("Epoch", func(ctx context.Context) error { _, err := s.Epoch(ctx); return err })
+	do("Account", func(ctx context.Context) error { _, err := s.Account(ctx, instance, "ada"); return err })
+	do("ListAccounts", func(ctx context.Context) error {
+		for _, err := range s.ListAccounts(ctx, "") {
+			return err
+		}
+		return nil
+	})
+	do("PutAccounts", func(ctx context.Context) error {
+		return s.PutAccounts(ctx, []account.Account{f.newAccount("new")})
+	})
+	do("LockLine", func(ctx context.Context) error { _, err := s.LockLine(ctx, key, login, f.now, until); return err })
+	do("LiftLine", func(ctx context.Context) error { return s.LiftLine(ctx, key, login, f.now) })
+	do("StandLine", func(ctx context.Context) error { return s.StandLine(ctx, key, f.now, until) })
+	do("LineState", func(ctx context.Context) error { _, err := s.LineState(ctx, key, f.now); return err })
+	do("Session", func(ctx context.Context) error { _, err := s.Session(ctx, v.ID, f.now); return err })
+	do("SuspendSession", func(ctx context.Context) error { _, err := s.SuspendSession(ctx, v.ID, login, f.now); return err })
+	do("ResumeSession", func(ctx context.Context) error { return s.ResumeSession(ctx, v.ID, login, f.now) })
+	do("EndSession", func(ctx context.Context) error { return s.EndSession(ctx, v.ID) })
+	do("CancelSession", func(ctx context.Context) error { return s.CancelSession(ctx, b.Session.ID) })
+	do("TouchSession", func(ctx context.Context) error { return s.TouchSession(ctx, v.ID, f.now.Add(time.Second)) })
+	do("BeginSession", func(ctx context.Context) error {
+		return s.BeginSession(ctx, store.Begin{Session: f.verified("ada")}, f.now)
+	})
+	do("Challenge", func(ctx context.Context) error { _, err := s.Challenge(ctx, b.Challenge.ID, f.now); return err })
+	do("CountAttempt", func(ctx context.Context) error {
+		_, err := s.CountAttempt(ctx, attemptOf(b, totpID), f.now)
+		return err
+	})
+	do("PassChallenge", func(ctx context.Context) error { _, err := s.PassChallenge(ctx, f.passOf(b, 5), f.now); return err })
+	do("ReserveSend", func(ctx context.Context) error { _, err := s.ReserveSend(ctx, f.sendOf(b, "1"), f.now); return err })
+	do("RecordSend", func(ctx context.Context) error {
+		return s.RecordSend(ctx, b.Challenge.ID, phoneID, 1, account.SendTaken)
+	})
+	do("PutValue", func(ctx context.Context) error { return s.PutValue(ctx, "handle", []byte("x"), until) })
+	do("Value", func(ctx context.Context) error { _, err := s.Value(ctx, "handle", f.now); return err })
+}
