@@ -129,6 +129,11 @@ func (s *Service) Check(ctx context.Context, r CheckRequest) (Result, error) {
 		return nil, err
 	}
 	if !m.right {
+		if again, err := s.store.Challenge(ctx, r.Challenge, now); err == nil && again.State == account.ChallengePassed {
+			// Another submit passed between the counting and the comparison,
+			// and its code is gone since.
+			return AlreadyUsed{}, nil
+		}
 		return Wrong{Left: left, Used: m.used}, nil
 	}
 	r.Next.Factor, r.Next.FactorAt = f.Kind, now
