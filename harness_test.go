@@ -42,6 +42,8 @@ type site struct {
 	secret []byte
 	// log is the file that Caddy logs to.
 	log string
+	// global are further lines of the global options.
+	global string
 
 	mu    sync.Mutex
 	taken map[string]int64
@@ -66,6 +68,9 @@ func serveDemo(t *testing.T, o demoapp.Options) (*demoapp.App, string) {
 	t.Cleanup(srv.Close)
 	return app, srv.Listener.Addr().String()
 }
+
+// demoOptions are the demo app as it is by default.
+func demoOptions() demoapp.Options { return demoapp.Options{} }
 
 // startSite loads a Caddyfile, in which {$PORT} and {$UPSTREAM} stand for the
 // test's own, with the users alice (an authenticator), bob (a phone) and carol
@@ -111,14 +116,20 @@ func (s *site) start(caddyfile, upstream string) {
 // load loads a Caddyfile with the test's own global options in front.
 func (s *site) load(caddyfile string) {
 	s.t.Helper()
-	global := fmt.Sprintf("{\n\tadmin off\n\tgrace_period 2s\n\tpersist_config off\n\tauto_https off\n\tlog {\n\t\toutput file %s\n\t\tlevel DEBUG\n\t}\n\ttwo_factor {\n\t\tsms dev inbox {\n\t\t\tlisten %s\n\t\t}\n\t}\n}\n", s.log, s.inbox)
+	if err := s.tryLoad(caddyfile); err != nil {
+		s.t.Fatalf("loading: %v\n%s", err, caddyfile)
+	}
+}
+
+// tryLoad loads a Caddyfile that may be refused.
+func (s *site) tryLoad(caddyfile string) error {
+	s.t.Helper()
+	global := fmt.Sprintf("{\n\tadmin off\n\tgrace_period 2s\n\tpersist_config off\n\tauto_https off\n\tlog {\n\t\toutput file %s\n\t\tlevel DEBUG\n\t}\n\ttwo_factor {\n\t\tsms dev inbox {\n\t\t\tlisten %s\n\t\t}\n\t}\n\t%s\n}\n", s.log, s.inbox, s.global)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(global+caddyfile), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
-		s.t.Fatalf("adapting: %v\n%s", err, caddyfile)
+		return fmt.Errorf("adapting: %w", err)
 	}
-	if err := caddy.Load(adapted, true); err != nil {
-		s.t.Fatalf("loading: %v", err)
-	}
+	return caddy.Load(adapted, true)
 }
 
 // lease returns the parts of the running config until the test ends.

@@ -57,11 +57,13 @@ func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 		return nil, err
 	}
 	found, err := fields.Login(v.r, v.body, l.Fields.User, l.Fields.Password)
+	if isMissing(err) {
+		// Both fields are there and the name is empty: the app says that best,
+		// and a yes to it is refused, as nobody's.
+		return &foundLogin{Login: l, PasswordInQuery: v.r.URL.RawQuery != ""}, nil
+	}
 	if err != nil {
 		return nil, err
-	}
-	if found.Login && !v.body.Whole() {
-		return nil, errBodyTooLarge
 	}
 	if found.Login {
 		return &foundLogin{Login: l, User: found.User, PasswordInQuery: found.InQuery}, nil
@@ -96,8 +98,7 @@ func (v *visit) readUser(l *Login) (*foundLogin, error) {
 		return found, nil
 	}
 	user, err := v.userFrom(l.User)
-	var unread *fields.Error
-	if errors.As(err, &unread) && unread.Reason == "missing" && l.Proof != nil && l.Proof.User != nil {
+	if isMissing(err) && l.Proof != nil && l.Proof.User != nil {
 		// A password reset, a magic link: the proof will say who.
 		return found, nil
 	}
@@ -107,6 +108,12 @@ func (v *visit) readUser(l *Login) (*foundLogin, error) {
 	found.User = user
 	found.PasswordInQuery = l.User.From == FromQuery
 	return found, nil
+}
+
+// isMissing reports whether a login was read for certain and names no user.
+func isMissing(err error) bool {
+	var unread *fields.Error
+	return errors.As(err, &unread) && unread.Reason == "missing"
 }
 
 func (v *visit) userFrom(u *UserSource) (string, error) {

@@ -1,0 +1,113 @@
+package twofactor
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// siteOf is a site with this address, and lines in its two_factor block.
+func siteOf(address string, lines ...string) string {
+	return address + " {\n\ttwo_factor {\n\t\tlogin fields email password {\n\t\t\tyes redirect /dashboard*\n\t\t\tno status 200\n\t\t}\n\t\tprotect *\n\t\t" +
+		strings.Join(lines, "\n\t\t") + "\n\t}\n\treverse_proxy {$UPSTREAM}\n}\n"
+}
+
+func TestPlainHTTPIsRefusedAtStartUnlessItStaysOnThisMachine(t *testing.T) {
+	t.Setenv("UPSTREAM", "127.0.0.1:1")
+	for _, tc := range []struct{ name, address, remedy string }{
+		{"a named site over plain http", "http://crm.example.com:{$PORT}", "drop http:// from its address"},
+		{"any host over plain http", ":{$PORT}", "name the site"},
+		{"a public and a loopback host together", "http://localhost:{$PORT}, http://crm.example.com:{$PORT}", "drop http:// from its address"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t)
+			err := s.tryLoad(siteOf(tc.address))
+			if err == nil {
+				t.Cleanup(func() { _ = caddy.Stop() })
+				t.Fatal("it was loaded")
+			}
+			if !strings.Contains(err.Error(), tc.remedy) {
+				t.Errorf("the error names no remedy %q: %v", tc.remedy, err)
+			}
+		})
+	}
+}
+
+func TestPlainHTTPToAnotherHostIsRefusedByRequestToo(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	s := newSite(t)
+	s.start(siteOf("http://localhost:{$PORT}", "login_page /login"), upstream)
+	r, err := http.NewRequest(http.MethodGet, s.url+"/login", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "crm.example.com"
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode == http.StatusOK && res.ContentLength != 0 {
+		t.Errorf("a host that is not this machine's was served over plain http: %d", res.StatusCode)
+	}
+}
+
+func TestTheOperatorIsWarned(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	s := newSite(t)
+	s.start(siteOf("http://localhost:{$PORT}", "login_page /nowhere"), upstream)
+	for _, want := range []string{
+		"plain http on a loopback host",
+		"the login page does not answer as one",
+	} {
+		deadline := time.Now().Add(10 * time.Second)
+		for !strings.Contains(s.logged(), want) {
+			if time.Now().After(deadline) {
+				t.Errorf("the log does not say %q", want)
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
+
+func TestPlainHTTPBehindATrustedProxyIsServedToThoseWhoCameByTLS(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	s := newSite(t)
+	s.global = "servers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t\ttrusted_proxies_strict\n\t}\n"
+	s.start(siteOf("http://crm.example.com:{$PORT}", "login_page /login"), upstream)
+	for proto, want := range map[string]int{"https": http.StatusOK, "http": http.StatusForbidden, "": http.StatusForbidden} {
+		r, err := http.NewRequest(http.MethodGet, s.url+"/login", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "crm.example.com"
+		if proto != "" {
+			r.Header.Set("X-Forwarded-Proto", proto)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("X-Forwarded-Proto %q gave %d, want %d", proto, res.StatusCode, want)
+		}
+	}
+	if strings.Contains(s.logged(), "without trusted_proxies_strict") {
+		t.Error("the log warns although trusted_proxies_strict is set")
+	}
+}
+
+func TestTrustedProxiesWithoutStrictIsWarnedOf(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	s := newSite(t)
+	s.global = "servers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}\n"
+	s.start(siteOf("http://localhost:{$PORT}"), upstream)
+	if !strings.Contains(s.logged(), "trusted_proxies_strict") {
+		t.Error("the log does not name trusted_proxies_strict")
+	}
+}
