@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 )
 
 // probeTimeout bounds how long a command looks for a running Caddy.
@@ -68,7 +69,7 @@ func (t *target) open(ctx context.Context) (backend, error) {
 	}
 	b, err := openConfigured(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("no Caddy answers at its admin address %s, so its store is opened itself: %w (if Caddy runs, name its admin address with --address)", address, err)
+		return nil, fmt.Errorf("no Caddy answers at its admin address %s, so its store is opened itself: %w", address, err)
 	}
 	return b, nil
 }
@@ -156,11 +157,12 @@ func openStopped(ctx context.Context, app *App, keyDir string) (backend, error) 
 		return nil, err
 	}
 	app.shared.keyDir = keyDir
+	app.shared.logger = zap.NewNop() // what is wrong is the command's error
 	app.shared.existing = true
 	lease, err := app.Lease()
 	if err != nil {
 		b.close()
-		return nil, err
+		return nil, fmt.Errorf("%w (if Caddy is running, name its admin address with --address)", err)
 	}
 	b.lease = lease
 	return b, nil

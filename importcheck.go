@@ -152,6 +152,11 @@ func checkPhone(cell, region string) (number, reason string) {
 	if parsed.GetExtension() != "" {
 		return "", "has an extension: a text cannot be sent there"
 	}
+	// Satellite networks and other codes of no country: their numbers count as
+	// mobile ones.
+	if phonenumbers.GetRegionCodeForNumber(parsed) == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY {
+		return "", "is a satellite phone's or belongs to no country: want a mobile number"
+	}
 	if refused, ok := refusedTypes[phonenumbers.GetNumberType(parsed)]; ok {
 		return "", refused
 	}
@@ -176,7 +181,7 @@ var refusedTypes = map[phonenumbers.PhoneNumberType]string{
 	phonenumbers.PAGER:           "is a pager: want a mobile number",
 	phonenumbers.UAN:             "is a company's universal number: want a mobile number",
 	phonenumbers.VOICEMAIL:       "is a voice mailbox: want a mobile number",
-	phonenumbers.UNKNOWN:         "is of an unknown type (a short or a satellite number is): want a mobile number",
+	phonenumbers.UNKNOWN:         "is of an unknown type: want a mobile number",
 }
 
 func isMail(s string) bool {
