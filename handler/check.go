@@ -37,6 +37,9 @@ func (v *visit) check(code, factor string) error {
 	if factor == "" {
 		factor = ch.Factors[0]
 	}
+	if !ch.MayAnswer(factor) {
+		return v.refuse(page.FormExpired, nil)
+	}
 	token, id, err := v.g.newToken()
 	if err != nil {
 		return v.refuse(page.StoreUnavailable, err)
@@ -64,14 +67,8 @@ func (v *visit) check(code, factor string) error {
 		return v.release(ctx, held, r.Session, token)
 	case challenge.AlreadyUsed:
 		return v.refuse(page.AlreadyUsed, nil)
-	case challenge.Exhausted:
-		if s, err := v.parts.Store.Session(ctx, v.sessionID, v.now); err == nil && s.State == account.StatePassed {
-			// Another submit of the right code was faster.
-			return v.refuse(page.AlreadyUsed, nil)
-		}
-		return v.redirect(v.challengePage(factor, problemTries))
 	case challenge.Gone:
-		return v.refuse(page.ChallengeExpired, nil)
+		return v.challengeGone(store.ErrNotFound)
 	default:
 		return v.redirect(v.challengePage(factor, problemOf(result)))
 	}
@@ -142,9 +139,26 @@ func (v *visit) openChallenge() (account.Challenge, account.Account, error) {
 	return ch, acc, err
 }
 
+// challengeGone says why a challenge cannot be answered that was open a moment
+// ago: another submit or tab may have been faster.
 func (v *visit) challengeGone(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return v.refuse(page.ChallengeExpired, nil)
+	if !errors.Is(err, store.ErrNotFound) {
+		return v.refuse(page.StoreUnavailable, err)
 	}
-	return v.refuse(page.StoreUnavailable, err)
+	ctx, cancel := v.ctx()
+	defer cancel()
+	ch, err := v.parts.Store.Challenge(ctx, v.session.Challenge, v.now)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+	case err != nil:
+		return v.refuse(page.StoreUnavailable, err)
+	case ch.State == account.ChallengePassed:
+		return v.refuse(page.AlreadyUsed, nil)
+	case ch.State == account.ChallengeCancelled:
+		return v.refuse(page.Cancelled, nil)
+	}
+	if s, err := v.parts.Store.Session(ctx, v.sessionID, v.now); err == nil && s.Suspended() {
+		return v.refuse(page.LoginRunning, nil)
+	}
+	return v.refuse(page.ChallengeExpired, nil)
 }

@@ -37,16 +37,18 @@ func (v *visit) ownName() string {
 	}
 }
 
+// ownNames are the names of the own cookies of every instance.
+var ownNames = func() cookie.Matcher {
+	m, err := cookie.NewMatcher("two-factor-*", "__Host-two-factor-*", "__Secure-two-factor-*")
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
 // isOwnName reports whether an app could read a cookie of this name as one of
 // the gateway's, of whichever instance.
-func isOwnName(name string) bool {
-	if !strings.Contains(name, "-factor-") && !strings.ContainsAny(name, "%[ .") {
-		return false
-	}
-	name = strings.ToLower(strings.TrimSpace(name))
-	name = strings.TrimPrefix(strings.TrimPrefix(name, "__host-"), "__secure-")
-	return strings.HasPrefix(name, "two-factor-")
-}
+func isOwnName(name string) bool { return ownNames.FoldMatch(name) }
 
 func hashToken(token string) (account.SessionID, bool) {
 	raw := make([]byte, 0, tokenBytes+2)
@@ -111,7 +113,12 @@ func (v *visit) readCookies() error {
 	if !v.verified() {
 		return nil
 	}
-	if err := v.parts.Store.TouchSession(v.r.Context(), v.sessionID, v.now); err != nil {
+	err := v.parts.Store.TouchSession(v.r.Context(), v.sessionID, v.now)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		// It ended while we looked.
+		v.found, v.session = false, account.Session{}
+	case err != nil:
 		// Nothing opens by it: at worst the session ends earlier.
 		v.g.Logger.Error("that a session was seen could not be noted", zap.Error(err))
 	}

@@ -66,6 +66,9 @@ func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 		return nil, err
 	}
 	if found.Login {
+		if err := v.stripBeside(l.Fields); err != nil {
+			return nil, err
+		}
 		return &foundLogin{Login: l, User: found.User, PasswordInQuery: found.InQuery}, nil
 	}
 	if !v.body.Whole() {
@@ -150,21 +153,22 @@ func (v *visit) userFrom(u *UserSource) (string, error) {
 }
 
 // metLogin is called when a body that streams to the app turns out to carry a
-// login beyond the cap: the line is locked for good, the session ends.
+// login beyond the cap: the line is locked for good, the session ends. It runs
+// beside the request, so it changes nothing of the visit.
 func (v *visit) metLogin() {
 	v.g.Logger.Error("a login stood in a body beyond 65536 bytes: it was cut off, and what it may have logged in is locked",
 		zap.String("path", v.orig.Path))
-	if v.verified() {
-		v.endSession()
-		return
-	}
-	if v.line.IsZero() {
-		return
-	}
 	ctx, cancel := v.ctx()
 	defer cancel()
-	if err := v.parts.Store.StandLine(ctx, v.lineKey(), v.now, v.now.Add(v.g.AppSessionMax)); err != nil {
-		v.g.Logger.Error("a lock could not be made standing", zap.Error(err))
+	var err error
+	switch {
+	case v.verified():
+		err = v.parts.Store.EndSession(ctx, v.sessionID)
+	case !v.line.IsZero():
+		err = v.parts.Store.StandLine(ctx, v.lineKey(), v.now, v.now.Add(v.g.AppSessionMax))
+	}
+	if err != nil {
+		v.g.Logger.Error("what a login beyond the cap may have logged in could not be locked", zap.Error(err))
 	}
 }
 
@@ -201,15 +205,36 @@ func (v *visit) stripAddress() {
 // stripCredentials removes what carries a credential from a request that is
 // not a login: Authorization, and every field declared a credential.
 func (v *visit) stripCredentials() error {
+	return v.stripFields(v.g.fielded.FoldMatch)
+}
+
+// stripBeside removes every credential but its own two fields from a login that
+// was told by them. Such a login can stand on any page, and what the app takes
+// a wrong password's answer for may be that page, opened by the other
+// credential.
+func (v *visit) stripBeside(own *Fields) error {
+	return v.stripFields(func(name string) bool {
+		return name != own.User && name != own.Password && v.g.fielded.FoldMatch(name)
+	})
+}
+
+// stripFields removes Authorization and the fields that is says yes to: of the
+// header, of the address, and of the body.
+func (v *visit) stripFields(is func(name string) bool) error {
 	delete(v.r.Header, "Authorization")
 	if len(v.g.CredentialFields) == 0 {
 		return nil
 	}
-	v.strip(v.g.fielded.FoldMatch)
+	for name := range v.r.Header {
+		if is(name) {
+			delete(v.r.Header, name)
+		}
+	}
+	v.strip(is)
 	if err := v.readBody(); err != nil {
 		return err
 	}
-	return v.body.Strip(v.r, v.g.fielded.FoldMatch)
+	return v.body.Strip(v.r, is)
 }
 
 // strip removes fields from the address, here and in what Caddy remembers of

@@ -12,38 +12,35 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
 
-// misleading are header fields of the client by which some servers take one
-// request for another; they change no decision here, so they may change none
-// behind us.
-var misleading = []string{"X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Original-Path"}
-
-// overriding are header fields by which some apps take one method for another.
-var overriding = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
-
 // forward passes the request on, with its seals opened, and seals what the
 // answer sets.
 func (v *visit) forward() error {
-	for _, name := range misleading {
-		delete(v.r.Header, name)
+	if v.wantsTunnel() && !v.verified() {
+		// What is said in it is not read, so nobody may speak there who has not
+		// passed.
+		return v.refuse(page.SignInNeeded, nil)
 	}
-	if !v.verified() {
-		for _, name := range overriding {
-			delete(v.r.Header, name)
-		}
+	v.cleanHeaders()
+	if v.waited() && !v.standingNow() {
+		return v.refuse(page.SessionEnded, nil)
 	}
+	body := v.watchBody()
 	restore := v.setCookies()
 	defer restore()
 	logout, err := v.isLogout()
 	if err != nil {
 		return v.refuse(page.Blocked, err)
 	}
-	ed := hold.NewEditor(v.w, v.verified() || !v.protected, func(status int, h http.Header) bool {
+	ed := hold.NewEditor(v.w, !v.protected, func(status int, h http.Header) bool {
 		return v.edit(status, h, logout)
 	})
 	err = v.next.ServeHTTP(ed, v.r)
 	ed.Finish()
 	if v.cutOff() && (ed.Dropped() || !ed.Answered()) {
 		return v.refuseLogin(errBodyTooLarge)
+	}
+	if body.isCut() && !ed.Answered() {
+		return v.refuse(page.SessionEnded, nil)
 	}
 	if !ed.Dropped() {
 		return err
@@ -80,7 +77,10 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		return v.undeclared()
 	}
 	if logout && status < 400 {
-		v.endSession()
+		if err := v.endSession(); err != nil {
+			v.instead = func() error { return v.refuse(page.StoreUnavailable, err) }
+			return false
+		}
 		v.sealAll(v.r.Context(), h, sets, nil, false)
 		v.dropOwn(h)
 		return true
@@ -92,7 +92,7 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		return true
 	}
 	if !v.standingNow() {
-		v.sealAll(v.r.Context(), h, sets, nil, false)
+		v.keepReadable(h, sets)
 		return !v.protected
 	}
 	if !guarded {
@@ -117,7 +117,7 @@ func (v *visit) answerFlags() byte {
 	if v.g.whoProof == nil {
 		return 0
 	}
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead || v.overridesMethod() {
 		return seal.FlagToBeProved
 	}
 	if v.unproved() {
@@ -167,11 +167,13 @@ func (v *visit) undeclared() bool {
 }
 
 // endSession ends the browser's session in the store.
-func (v *visit) endSession() {
+func (v *visit) endSession() error {
 	ctx, cancel := v.ctx()
 	defer cancel()
-	if err := v.parts.Store.EndSession(ctx, v.sessionID); err != nil {
+	err := v.parts.Store.EndSession(ctx, v.sessionID)
+	if err != nil {
 		v.g.Logger.Error("a session could not be ended", zap.Error(err))
 	}
 	v.session, v.found = account.Session{}, false
+	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
@@ -191,6 +192,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		// The app would echo the cookies that the browser must not see.
 		return caddyhttp.Error(http.StatusMethodNotAllowed, errors.New("TRACE would show the app's session to the browser"))
 	}
+	if r.Method == http.MethodConnect && !isTunnel(r) {
+		return caddyhttp.Error(http.StatusMethodNotAllowed, errors.New("a tunnel through CONNECT is not for an app"))
+	}
 	if !v.isSecureEnough() {
 		return v.insecure()
 	}
@@ -224,7 +228,7 @@ func (v *visit) route() error {
 	if login != nil {
 		return v.login(login)
 	}
-	if v.pending() {
+	if v.found && v.session.State == account.StatePending {
 		return v.routePending()
 	}
 	if err := v.stripCredentials(); err != nil {

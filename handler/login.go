@@ -38,6 +38,8 @@ type attempt struct {
 	withheld bool
 	// sets are the cookies of the answer and of proofs that count.
 	sets []cookie.SetCookie
+	// unsaid are the headers of a certain no that the browser may not see.
+	unsaid http.Header
 	// failed is the error for which an answer was dropped at its headers, and
 	// why says why it was not recognised there.
 	failed error
@@ -52,10 +54,10 @@ func (v *visit) login(l *foundLogin) error {
 	if _, err := io.ReadFull(v.g.Rand, a.id[:]); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
+	defer a.leaveLocked()
 	if err := a.suspend(); err != nil {
 		return a.busyOrDown(err)
 	}
-	defer a.leaveLocked()
 	if err := a.lock(); err != nil {
 		return a.busyOrDown(err)
 	}
@@ -74,8 +76,7 @@ func (a *attempt) busyOrDown(err error) error {
 // login is forwarded, and opens the values that the login goes on with.
 func (a *attempt) suspend() error {
 	if !a.living() {
-		a.openLine()
-		return nil
+		return a.openLine()
 	}
 	var s account.Session
 	err := a.waiting(func(ctx context.Context) (err error) {
@@ -85,8 +86,7 @@ func (a *attempt) suspend() error {
 	if errors.Is(err, store.ErrNotFound) {
 		// It ended while we waited.
 		a.found = false
-		a.openLine()
-		return nil
+		return a.openLine()
 	}
 	if err != nil {
 		return err
@@ -94,15 +94,14 @@ func (a *attempt) suspend() error {
 	a.old = &s
 	if s.State == account.StateVerified {
 		a.wasVerified = true
-		a.openFor(seal.Standing{Kind: seal.KindSession, ID: s.Standing})
-		return nil
+		return a.openFor(seal.Standing{Kind: seal.KindSession, ID: s.Standing})
 	}
-	a.openLine()
-	return nil
+	return a.openLine()
 }
 
 // lock takes the lock of the request's line. A line whose lock stands is left:
-// the login goes on without its values, on a new line.
+// the login goes on without its values, on the next line of which the browser
+// has seals, or on a new one.
 func (a *attempt) lock() error {
 	if a.wasVerified || a.line.IsZero() {
 		return nil
@@ -123,7 +122,10 @@ func (a *attempt) lock() error {
 	case state == account.LockFree:
 		a.locked = &key
 	default:
-		a.forgetLine()
+		if err := a.nextLine(); err != nil {
+			return err
+		}
+		return a.lock()
 	}
 	return nil
 }
@@ -179,9 +181,7 @@ func (a *attempt) leaveLocked() {
 // forward sends the login to the app with the answer kept here, and goes on
 // with what the app says.
 func (a *attempt) forward() error {
-	for _, name := range append(misleading[:len(misleading):len(misleading)], overriding...) {
-		delete(a.r.Header, name)
-	}
+	a.cleanLoginHeaders()
 	// A body in a coding hides its signs.
 	a.r.Header.Set("Accept-Encoding", "identity")
 	restore := a.setCookies()
@@ -202,6 +202,8 @@ func (a *attempt) forward() error {
 		return nil
 	case a.failed != nil:
 		return a.refuse(page.StoreUnavailable, a.failed)
+	case a.unsaid != nil:
+		return a.sayNo(a.unsaid)
 	case w.Verdict() == hold.Drop:
 		return a.notRecognised(a.why)
 	case w.Over():
@@ -233,6 +235,10 @@ func (a *attempt) atHeaders(status int, h http.Header) hold.Verdict {
 	case no == seen && yes == unseen:
 		if err := a.certainNo(h); err != nil {
 			a.failed = err
+			return hold.Drop
+		}
+		if !a.maySayNo() {
+			a.unsaid = h
 			return hold.Drop
 		}
 		return hold.Stream
@@ -307,6 +313,9 @@ func (a *attempt) recognise(kept hold.Answer) error {
 		if err := a.certainNo(kept.Header); err != nil {
 			return a.refuse(page.StoreUnavailable, err)
 		}
+		if !a.maySayNo() {
+			return a.sayNo(kept.Header)
+		}
 		a.write(kept)
 		return nil
 	case same && no == unseen:
@@ -378,10 +387,10 @@ func (a *attempt) certainNo(h http.Header) error {
 	}
 	if a.old != nil {
 		// A pending session goes on waiting for its code; nothing of it was at
-		// the app, and nothing new joins it.
+		// the app, and nothing new joins it. What the answer sets is an
+		// anonymous visitor's: without it an app that checks its form's token
+		// would refuse every further login of this browser.
 		a.leaveLocked()
-		a.sealAll(ctx, h, a.sets, nil, false)
-		return nil
 	}
 	a.settled = true
 	s, err := a.answerStanding(0)

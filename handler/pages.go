@@ -125,14 +125,17 @@ func (v *visit) showChallenge(ch account.Challenge, acc account.Account) error {
 	return v.g.Pages.Write(v.w, http.StatusOK, v.frame(), body)
 }
 
-// shownProblem is what the page says of the last code: what the store knows
-// goes before what the address says.
+// shownProblem is what the page says of the last code. What closes the field is
+// told by the store alone: the address may be an old one, of a challenge that
+// is no more.
 func shownProblem(asked string, view challenge.View) page.CodeProblem {
 	switch {
 	case !view.PausedUntil.IsZero():
 		return page.Paused
 	case view.TriesLeft == 0 && (view.Kind == account.KindTOTP || view.Sent):
 		return page.TooManyTries
+	case hasExpired(view):
+		return page.ExpiredCode
 	}
 	switch asked {
 	case problemWrong:
@@ -141,14 +144,14 @@ func shownProblem(asked string, view challenge.View) page.CodeProblem {
 		return page.WrongLength
 	case problemUsed:
 		return page.UsedCode
-	case problemTries:
-		return page.TooManyTries
-	case problemExpired:
-		if !view.Sent {
-			return page.ExpiredCode
-		}
 	}
 	return page.NoProblem
+}
+
+// hasExpired reports whether a code went out to a phone and lives no more: it
+// is too old, or a later challenge has killed it.
+func hasExpired(view challenge.View) bool {
+	return view.Kind == account.KindPhone && !view.Sent && view.Status != "" && view.Status != account.SendFailed
 }
 
 func (v *visit) phone(view challenge.View) *page.Phone {
@@ -162,6 +165,8 @@ func (v *visit) phone(view challenge.View) *page.Phone {
 		p.State = page.TextRefused
 	case view.Status == account.SendFailed:
 		p.State = page.TextFailed
+	case hasExpired(view):
+		p.State = page.TextSent
 	case !view.Sent:
 		p.State = page.TextNone
 	case view.Status == account.SendTaken:

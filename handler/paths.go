@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -35,11 +36,7 @@ func readings(u *url.URL) (all []string, strict int) {
 		}
 	}
 	add(caddyhttp.CleanPath(decoded, true))
-	again := decoded
-	if twice, err := url.PathUnescape(decoded); err == nil {
-		again = twice
-		add(caddyhttp.CleanPath(again, true))
-	}
+	add(caddyhttp.CleanPath(decodeAgain(decoded), true))
 	for _, p := range slices.Clone(all) {
 		add(caddyhttp.CleanPath(cutParams(p), true))
 		if before, _, found := strings.Cut(p, ";"); found {
@@ -97,20 +94,45 @@ func isMalicious(requestURI string, u *url.URL) bool {
 		return true
 	}
 	p := u.Path
-	if !strings.ContainsAny(p, "\\%\x00") && !strings.Contains(p, "/.") && !strings.Contains(p, ";") {
+	if !strings.ContainsAny(p, "\\%\x00") && !strings.Contains(p, "/.") && !strings.Contains(p, ";") && strings.IndexByte(p, 0xc0) < 0 && strings.IndexByte(p, 0xc1) < 0 {
 		return false
 	}
 	for range 3 {
-		if strings.ContainsAny(p, "\\\x00") || hasDotSegment(p) {
+		if short := overlong.Replace(p); strings.ContainsAny(short, "\\\x00") || hasDotSegment(short) {
 			return true
 		}
-		next, err := url.PathUnescape(p)
-		if err != nil || next == p {
+		next := decodeAgain(p)
+		if next == p {
 			return false
 		}
 		p = next
 	}
 	return true
+}
+
+// overlong shortens what lenient decoders of UTF-8 take for a dot, a slash, a
+// backslash or a NUL (RFC 3629 section 10).
+var overlong = strings.NewReplacer("\xc0\xae", ".", "\xc0\xaf", "/", "\xc1\x9c", "\\", "\xc0\x80", "\x00")
+
+// decodeAgain decodes the percent escapes of a path, as lenient apps do: what
+// is none stays as it is.
+func decodeAgain(p string) string {
+	i := strings.IndexByte(p, '%')
+	if i < 0 {
+		return p
+	}
+	b := append(make([]byte, 0, len(p)), p[:i]...)
+	for ; i < len(p); i++ {
+		if p[i] == '%' && i+2 < len(p) {
+			if c, err := strconv.ParseUint(p[i+1:i+3], 16, 8); err == nil {
+				b = append(b, byte(c))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, p[i])
+	}
+	return string(b)
 }
 
 func hasDotSegment(p string) bool {

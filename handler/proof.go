@@ -358,7 +358,9 @@ func (v *visit) foreign(cause error) error {
 	}
 	v.deleteOpened(v.w.Header())
 	if v.verified() {
-		v.endSession()
+		if err := v.endSession(); err != nil {
+			return v.refuse(page.StoreUnavailable, err)
+		}
 		v.dropOwn(v.w.Header())
 		return v.refuse(page.SessionEnded, nil)
 	}

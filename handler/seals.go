@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,18 +42,25 @@ func (o *openedCookie) toBeProved() bool { return o.flags&seal.FlagToBeProved !=
 // could not say whether the line is locked, and then nothing has opened.
 func (v *visit) openSeals() error {
 	if v.verified() {
-		v.openFor(seal.Standing{Kind: seal.KindSession, ID: v.session.Standing})
-		return nil
+		return v.openFor(seal.Standing{Kind: seal.KindSession, ID: v.session.Standing})
 	}
-	v.openLine()
-	if v.line.IsZero() {
-		return nil
+	if err := v.openLine(); err != nil {
+		return err
 	}
-	state, err := v.parts.Store.LineState(v.r.Context(), v.lineKey(), v.now)
-	if err != nil || state != account.LockFree {
-		v.forgetLine()
+	for !v.line.IsZero() {
+		state, err := v.parts.Store.LineState(v.r.Context(), v.lineKey(), v.now)
+		if err != nil {
+			v.forgetLine()
+			return err
+		}
+		if state == account.LockFree {
+			return nil
+		}
+		if err := v.nextLine(); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func (v *visit) lineKey() account.LineKey {
@@ -63,11 +72,19 @@ func (v *visit) forgetLine() {
 	v.line, v.opened = account.StandingID{}, nil
 }
 
+// maxLines is how many lines of one request are asked for.
+const maxLines = 4
+
 // openLine opens the anonymous seals of the first line that the request
-// carries a seal of; those of a second line stay shut.
-func (v *visit) openLine() {
-	v.openWhere(func(s seal.Value) bool {
-		if s.Standing.Kind != seal.KindLine || s.Issued.Before(v.parts.Epoch.Truncate(time.Second)) {
+// carries a seal of and that was not found locked; those of a second line stay
+// shut.
+func (v *visit) openLine() error {
+	return v.openWhere(func(s seal.Value) bool {
+		// A seal's time is kept to the millisecond.
+		if s.Standing.Kind != seal.KindLine || s.Issued.Before(v.parts.Epoch.Truncate(time.Millisecond)) {
+			return false
+		}
+		if slices.Contains(v.lockedLines, s.Standing.ID) {
 			return false
 		}
 		if v.line.IsZero() {
@@ -77,11 +94,26 @@ func (v *visit) openLine() {
 	})
 }
 
-func (v *visit) openFor(standing seal.Standing) {
-	v.openWhere(func(s seal.Value) bool { return s.Standing == standing })
+// nextLine leaves a line that a login has locked for the next one of which the
+// request carries a seal. The seals of the locked one do not open any more, so
+// that a cookie which the app never sets again cannot keep a browser from
+// every line that comes after it.
+func (v *visit) nextLine() error {
+	v.lockedLines = append(v.lockedLines, v.line)
+	v.forgetLine()
+	if len(v.lockedLines) >= maxLines {
+		return nil
+	}
+	return v.openLine()
 }
 
-func (v *visit) openWhere(mine func(seal.Value) bool) {
+func (v *visit) openFor(standing seal.Standing) error {
+	return v.openWhere(func(s seal.Value) bool { return s.Standing == standing })
+}
+
+// openWhere opens the seals that are mine. An error means that the store could
+// not give a value that it keeps; then nothing has opened.
+func (v *visit) openWhere(mine func(seal.Value) bool) error {
 	for i := range v.pairs {
 		p := &v.pairs[i]
 		if !p.HasValue || !seal.IsSealed(p.Value) || v.g.isReadable(*p) {
@@ -95,27 +127,38 @@ func (v *visit) openWhere(mine func(seal.Value) bool) {
 		if o.attrs, err = cookie.ParseAttributes(s.Attributes); err != nil {
 			continue
 		}
-		if s.Flags&flagHandle != 0 && !v.fetch(&o) {
-			continue
+		if s.Flags&flagHandle != 0 {
+			there, err := v.fetch(&o)
+			if err != nil {
+				v.forgetLine()
+				return err
+			}
+			if !there {
+				continue
+			}
 		}
 		v.opened = append(v.opened, o)
 	}
+	return nil
 }
 
-// fetch reads a value that was too large for a cookie.
-func (v *visit) fetch(o *openedCookie) bool {
+// fetch reads a value that was too large for a cookie, and reports whether it
+// is still there.
+func (v *visit) fetch(o *openedCookie) (bool, error) {
 	value, err := v.parts.Store.Value(v.r.Context(), o.value, v.now)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
 	if err != nil {
-		v.g.Logger.Warn("a cookie's value is kept in the store and cannot be read", zap.String("cookie", o.name), zap.Error(err))
-		return false
+		return false, fmt.Errorf("the value of the cookie %s: %w", o.name, err)
 	}
 	plain, err := v.parts.Ring.Open(seal.PurposeCookie, []byte(o.value), value, v.now)
 	if err != nil {
 		v.g.Logger.Error("a cookie's value in the store does not open", zap.String("cookie", o.name), zap.Error(err))
-		return false
+		return false, nil
 	}
 	o.value = string(plain)
-	return true
+	return true, nil
 }
 
 // isReadable reports whether a cookie goes through unsealed: its name is
@@ -179,20 +222,6 @@ func (s *sealer) line(ctx context.Context, c cookie.SetCookie) (string, error) {
 		return "", err
 	}
 	return c.Rewrite(sealed, v.orig.EscapedPath()), nil
-}
-
-// again writes the Set-Cookie line of a cookie that the request carried, with
-// the attributes it was set with.
-func (s *sealer) again(ctx context.Context, o openedCookie) (string, error) {
-	sealed, err := s.value(ctx, o.name, o.value, o.attrs)
-	if err != nil {
-		return "", err
-	}
-	line, ok := o.attrs.Set(o.name, sealed, s.v.now)
-	if !ok {
-		return "", errors.New("the cookie's name cannot stand in a line")
-	}
-	return line, nil
 }
 
 func (s *sealer) value(ctx context.Context, name, value string, attrs cookie.Attributes) (string, error) {
@@ -276,6 +305,17 @@ func (v *visit) sealAll(ctx context.Context, h http.Header, sets []cookie.SetCoo
 		return
 	}
 	h["Set-Cookie"] = lines
+}
+
+// keepReadable leaves of an answer's cookies only the readable ones: none of
+// the guarded, the lines that delete one included.
+func (v *visit) keepReadable(h http.Header, sets []cookie.SetCookie) {
+	delete(h, "Set-Cookie")
+	for _, c := range sets {
+		if !v.g.isGuarded(c.Name) {
+			h.Add("Set-Cookie", c.String())
+		}
+	}
 }
 
 // answerStanding returns the sealer for the answer to this request: of its

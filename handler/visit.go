@@ -51,6 +51,8 @@ type visit struct {
 	// line is the line that the request's anonymous seals descend from; zero
 	// if it opened none.
 	line account.StandingID
+	// lockedLines are those of its seals that were found locked.
+	lockedLines []account.StandingID
 	// opened are the guarded cookies that go on to the app.
 	opened []openedCookie
 	// asked are the cookies that a proof has set before the request went on.

@@ -168,11 +168,14 @@ func (a *attempt) scriptAnswer() error {
 		return a.problem(page.CodeNeeded)
 	}
 	page.ProblemHeaders(a.w.Header())
+	if len(s.Body) == 0 {
+		a.w.Header().Del("Content-Type")
+		a.w.WriteHeader(s.Status)
+		return nil
+	}
 	a.w.Header().Set("Content-Type", "application/json")
 	a.w.WriteHeader(s.Status)
-	if len(s.Body) > 0 {
-		_, _ = a.w.Write(s.Body)
-	}
+	_, _ = a.w.Write(s.Body)
 	return nil
 }
 

@@ -18,7 +18,8 @@ import (
 // demo is where everything of the demo is.
 type demo struct {
 	dir, caddy, config, logFile string
-	port, upstream, inbox       string
+	port, upstream, inbox,
+	admin string
 	// ownApp says that UPSTREAM names the operator's own app.
 	ownApp bool
 	// secret is the seed of alice's authenticator, in base32.
@@ -36,6 +37,7 @@ func newDemo() (*demo, error) {
 		port:     env("PORT", "8080"),
 		upstream: env("APP", "127.0.0.1:8081"),
 		inbox:    env("INBOX", "127.0.0.1:8082"),
+		admin:    env("ADMIN", "127.0.0.1:2019"),
 	}
 	if own := os.Getenv("UPSTREAM"); own != "" {
 		d.upstream, d.ownApp = own, true
@@ -61,7 +63,7 @@ func (d *demo) site() string { return "http://localhost:" + d.port }
 func (d *demo) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, d.caddy, args...)
 	cmd.Env = append(os.Environ(),
-		"PORT="+d.port, "UPSTREAM="+d.upstream, "INBOX="+d.inbox,
+		"PORT="+d.port, "UPSTREAM="+d.upstream, "INBOX="+d.inbox, "ADMIN="+d.admin,
 		"XDG_DATA_HOME="+filepath.Join(d.dir, "data"),
 		"XDG_CONFIG_HOME="+filepath.Join(d.dir, "config"))
 	return cmd

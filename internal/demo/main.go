@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -39,17 +39,17 @@ func run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := d.checkPorts(); err != nil {
+		return err
+	}
 	appEnded := make(chan error, 1)
 	if !d.ownApp {
 		l, err := net.Listen("tcp", d.upstream)
 		if err != nil {
-			return fmt.Errorf("the demo app needs %s: %w (another port: APP=127.0.0.1:9081 make run)", d.upstream, err)
+			return taken("the demo app", d.upstream, "APP=127.0.0.1:9081", err)
 		}
 		app := demoapp.New(demoapp.Options{})
 		go func() { appEnded <- app.Serve(ctx, l) }()
-	}
-	if err := d.enrol(ctx); err != nil {
-		return err
 	}
 	gateway, err := d.start()
 	if err != nil {
@@ -59,8 +59,13 @@ func run(ctx context.Context) error {
 	if err := d.waitReady(ctx, gateway); err != nil {
 		return err
 	}
+	if !d.ownApp {
+		if err := d.enrol(ctx); err != nil {
+			return err
+		}
+		go d.showCodes(ctx)
+	}
 	fmt.Print(d.greeting())
-	go d.showCodes(ctx)
 	select {
 	case <-ctx.Done():
 		fmt.Println("\nStopping.")
@@ -68,8 +73,29 @@ func run(ctx context.Context) error {
 	case err := <-appEnded:
 		return fmt.Errorf("the demo app has ended: %w", err)
 	case <-gateway.ended:
-		return fmt.Errorf("caddy has ended: %w; its log is %s", gateway.err, d.logFile)
+		return fmt.Errorf("caddy has ended: %w; its log is %s", gateway.err, rel(d.logFile))
 	}
+}
+
+// checkPorts finds out what Caddy would only say in its log: that somebody
+// listens already where it wants to.
+func (d *demo) checkPorts() error {
+	for _, p := range []struct{ what, at, other string }{
+		{"the gateway", "localhost:" + d.port, "PORT=9080"},
+		{"the page with the texts", d.inbox, "INBOX=127.0.0.1:9082"},
+		{"Caddy's admin address", d.admin, "ADMIN=127.0.0.1:9019"},
+	} {
+		l, err := net.Listen("tcp", p.at)
+		if err != nil {
+			return taken(p.what, p.at, p.other, err)
+		}
+		_ = l.Close()
+	}
+	return nil
+}
+
+func taken(what, at, other string, err error) error {
+	return fmt.Errorf("%s cannot have %s: %w (another one: %s make run)", what, at, err, other)
 }
 
 // waitReady waits until the gateway answers.
@@ -92,7 +118,7 @@ func (d *demo) waitReady(ctx context.Context, g *process) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("caddy does not answer on %s; its log is %s", d.site(), d.logFile)
+	return fmt.Errorf("caddy does not answer on %s; its log is %s", d.site(), rel(d.logFile))
 }
 
 // tail returns the last lines of a log.
@@ -129,6 +155,17 @@ func (d *demo) greeting() string {
 		fmt.Fprintf(b, "  Your app                            http://%s\n", d.upstream)
 	} else {
 		fmt.Fprintf(b, "  The app itself, without it          http://%s\n", d.upstream)
+	}
+	if d.ownApp {
+		fmt.Fprintf(b, `
+  Say in %s how your app's login looks, and who has which second factor:
+    echo '[{"user": "anna@example.com", "phone": "+4915112345678"}]' |
+      %s two-factor import - --address %s
+
+  Ctrl-C ends all of it.
+
+`, rel(d.config), rel(d.caddy), d.admin)
+		return b.String()
 	}
 	fmt.Fprintf(b, `
   Two users of the demo app:

@@ -33,7 +33,7 @@ func Read(r *http.Request, limit int64) (*Body, error) {
 		return b, nil
 	}
 	b.media = mediaOf(r.Header)
-	if b.media.kind == kindOpaque && (r.ContentLength < 0 || r.ContentLength > limit) {
+	if b.media.kind == kindOpaque && !b.media.gzip && (r.ContentLength < 0 || r.ContentLength > limit) {
 		return b, nil
 	}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
@@ -43,6 +43,9 @@ func Read(r *http.Request, limit int64) (*Body, error) {
 	r.Body = &joined{Reader: io.MultiReader(bytes.NewReader(raw), r.Body), Closer: r.Body}
 	b.raw = raw
 	b.whole = int64(len(raw)) <= limit
+	if b.media.gzip && isOpaqueInside(raw) {
+		b.media.hidden, b.media.fault = false, nil
+	}
 	return b, nil
 }
 

@@ -30,6 +30,8 @@ type media struct {
 	// doubtful says that apps disagree on what kind of body it is, or where its
 	// parts begin, so that it must be searched whatever it looks like.
 	doubtful bool
+	// gzip says that it is only compressed, so that its begin can be looked at.
+	gzip bool
 	// latin says that the charset is one in which only ASCII is certain.
 	latin bool
 }
@@ -103,6 +105,7 @@ func coded(h http.Header, m media) media {
 	}
 	m.fault = fault(reasonContentType, "the body has a Content-Encoding")
 	m.hidden = true
+	m.gzip = m.kind == kindOpaque && len(lines) == 1 && strings.EqualFold(strings.TrimSpace(lines[0]), "gzip")
 	return m
 }
 

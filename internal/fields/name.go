@@ -19,11 +19,11 @@ const (
 	// above: the wanted field would stand inside this one ("user" where
 	// "user[email]" is wanted), so that it may overwrite it.
 	above
-	// inside: this field makes the wanted one an array or an object
-	// ("email[]", "email[a]").
-	inside
 	// same: at least one app reads this as the wanted field.
 	same
+	// inside: to at least one app this field makes the wanted one an array or an
+	// object ("email[]", "email[a]"). It is the strongest, since it is refused.
+	inside
 )
 
 // wanted is the name of a field, in the forms in which it is compared.
@@ -33,22 +33,35 @@ type wanted struct {
 	php   []string // as PHP files it: base and indexes
 	keys  []string // split at brackets, as Rack and qs do
 	dots  []string // split at brackets and dots
+	// least is the length of the shortest name that can be one: what is not
+	// plain only gets shorter when it is read.
+	least int
 }
 
 func newWanted(name string) *wanted {
-	return &wanted{
+	w := &wanted{
 		name:  name,
 		canon: canon(name),
 		php:   phpPath(canon(name)),
 		keys:  split(canon(name), "[]"),
 		dots:  split(canon(name), "[]."),
 	}
+	w.least = len(w.canon)
+	for _, path := range [][]string{w.php, w.keys, w.dots} {
+		if len(path) > 0 {
+			w.least = min(w.least, len(path[0]))
+		}
+	}
+	return w
 }
 
 // form compares a name as it is written in a form or a query, percent-encoded.
 func (w *wanted) form(raw string) relation {
 	if isPlain(raw) {
 		return w.plain(raw)
+	}
+	if len(raw) < w.least {
+		return unrelated
 	}
 	found := w.text(unescape(raw, false))
 	if strings.Contains(raw, "%u") || strings.Contains(raw, "%U") {

@@ -76,6 +76,7 @@ var formVectors = []vector{
 	{"an encoded array", "", formType, "email%5b%5d=ann&password=pw", "!ambiguous"},
 	{"an array of the password", "", formType, "email=ann&password[]=pw", "!ambiguous"},
 	{"user and array", "", formType, "email=ann&email[]=bob&password=pw", "!ambiguous"},
+	{"an array if the NUL is dropped", "", formType, "email[%00]=ann&password=pw", "!ambiguous"},
 	{"brackets around, for qs and old Rack", "", formType, "a=1&[email]=ann&[password]=pw", "ann"},
 	{"a bracket that could open a JSON array", "", formType, "[email]=ann&[password]=pw", "!content_type"},
 	{"an open bracket", "", formType, "email]=ann&password=pw", "ann"},

@@ -2,8 +2,8 @@ package hold
 
 import (
 	"io"
+	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -22,8 +22,15 @@ type Editor struct {
 	dropped bool
 	early   bool
 	before  []string
-	// present are the names of the fields that others had set before.
-	present [8]string
+	// present are the fields that others had set before: the first few, and
+	// where there are more, all of them in rest.
+	present [8]field
+	rest    http.Header
+}
+
+type field struct {
+	name   string
+	values []string
 }
 
 // NewEditor returns an Editor in front of w. Informational answers go on,
@@ -38,11 +45,14 @@ func NewEditor(w http.ResponseWriter, early bool, edit Edit) *Editor {
 		delete(h, "Set-Cookie")
 	}
 	n := 0
-	for name := range h {
-		if n < len(e.present) {
-			e.present[n] = name
-			n++
+	for name, values := range h {
+		if n == len(e.present) {
+			e.rest = h.Clone()
+			break
 		}
+		// Whoever adds a value appends behind what is seen here.
+		e.present[n] = field{name, values}
+		n++
 	}
 	return e
 }
@@ -73,11 +83,7 @@ func (e *Editor) WriteHeader(status int) {
 	e.done = true
 	if !e.edit(status, h) {
 		e.dropped = true
-		for name := range h {
-			if !slices.Contains(e.present[:], name) {
-				delete(h, name)
-			}
-		}
+		e.reset(h)
 		e.restore(h)
 		return
 	}
@@ -85,10 +91,37 @@ func (e *Editor) WriteHeader(status int) {
 	e.ResponseWriter.WriteHeader(status)
 }
 
-// Finish must be called when the app has answered, or failed to.
+// Finish must be called when the app has answered, or failed to. What the app
+// sets a cookie with in a trailer has been seen by nobody, and does not go out.
 func (e *Editor) Finish() {
+	h := e.ResponseWriter.Header()
 	if !e.done {
-		e.restore(e.ResponseWriter.Header())
+		e.restore(h)
+		return
+	}
+	if !e.dropped {
+		dropTrailers(h)
+	}
+}
+
+// dropTrailers removes the cookies from the trailers of an answer whose headers
+// have gone out.
+func dropTrailers(h http.Header) {
+	delete(h, "Set-Cookie")
+	delete(h, http.TrailerPrefix+"Set-Cookie")
+}
+
+// reset puts back what was there before the app answered.
+func (e *Editor) reset(h http.Header) {
+	clear(h)
+	if e.rest != nil {
+		maps.Copy(h, e.rest)
+		return
+	}
+	for _, f := range e.present {
+		if f.name != "" {
+			h[f.name] = f.values
+		}
 	}
 }
 

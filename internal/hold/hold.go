@@ -129,12 +129,13 @@ func (w *Writer) Finish() {
 		return
 	}
 	out := w.w.Header()
+	dropTrailers(out)
 	announced := strings.Split(strings.Join(w.header.Values("Trailer"), ","), ",")
 	for name, values := range w.header {
 		isTrailer := strings.HasPrefix(name, http.TrailerPrefix) || slices.ContainsFunc(announced, func(a string) bool {
 			return http.CanonicalHeaderKey(strings.TrimSpace(a)) == name
 		})
-		if isTrailer {
+		if isTrailer && name != "Set-Cookie" && name != http.TrailerPrefix+"Set-Cookie" {
 			out[name] = slices.Clone(values)
 		}
 	}
