@@ -334,9 +334,6 @@ func TestASecondLoginWhileTheFirstIsAtTheAppWaitsAndThenGoesOnWithoutItsValues(t
 }
 
 func TestASecondLoginGetsAPageAfterTenSeconds(t *testing.T) {
-	if testing.Short() {
-		return
-	}
 	s, l := ledgerStart(t)
 	c, v := s.client(), s.client()
 	c.get("/login")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -411,8 +412,18 @@ func TestTheLineStaysLockedWhenTheClientGoesAwayInALogin(t *testing.T) {
 		}
 		t.Fatalf("the request was not cut off: %v", err)
 	}
+	app.to(home)
 	if app.opens(c) {
 		t.Error("the line's values still reach the app")
+	}
+	started := time.Now()
+	again, err := c.http.PostForm(s.url+"/login", filled(alice, alicePassword))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Body.Close()
+	if took := time.Since(started); again.StatusCode != http.StatusUnauthorized || took > 5*time.Second {
+		t.Errorf("the next login got %d after %s; want a challenge at once, since the first one is over", again.StatusCode, took)
 	}
 }
 
@@ -422,6 +433,7 @@ func home(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: "sid", Value: "app-secret", Path: "/"})
+	http.SetCookie(w, &http.Cookie{Name: "beside", Value: "1"})
 	w.Header().Set("Location", "home")
 	w.WriteHeader(http.StatusFound)
 }
@@ -494,6 +506,11 @@ func TestTheAddressOfALoginWithThePasswordInItIsWrittenNowhere(t *testing.T) {
 		if r.StatusCode != 302 || r.location() != "/deep/home" {
 			t.Errorf("the code gave %d to %q, want 302 to /deep/home: what was relative to the login's address", r.StatusCode, r.location())
 		}
+		if !slices.ContainsFunc(r.Header["Set-Cookie"], func(l string) bool {
+			return strings.HasPrefix(l, "beside=") && strings.HasSuffix(l, "; Path=/deep")
+		}) {
+			t.Errorf("the cookies %q are not for the folder of the login", r.Header["Set-Cookie"])
+		}
 		if r.Request.URL.Path != codePage {
 			t.Errorf("the code went to %s, want the address under the prefix", r.Request.URL.Path)
 		}
@@ -517,6 +534,7 @@ func TestABodyThatIsTooLongOrCannotBeReadIsRefusedAndNotForwarded(t *testing.T) 
 		words                 string
 	}{
 		{"longer than 64 KiB", "POST", "/in", urlencoded, "email=a&password=" + long, 413, "too"},
+		{"longer than 64 KiB beside the user's name", "POST", "/head", http.Header{"X-User": {alice}, "Content-Type": {"text/plain"}}, long + "x", 413, "too"},
 		{"longer than 64 KiB by its fields", "POST", "/anywhere", urlencoded, "email=a&password=b&z=" + long, 413, "too"},
 		{"the user twice", "POST", "/in", urlencoded, "email=a&email=b&password=c", 400, "more than once"},
 		{"the user twice by its fields", "POST", "/anywhere", urlencoded, "email=a&email=b&password=c", 400, "more than once"},
@@ -532,6 +550,7 @@ func TestABodyThatIsTooLongOrCannotBeReadIsRefusedAndNotForwarded(t *testing.T) 
 	app := startAnswering(t, home)
 	s := startSite(t, siteWith("login /in {\nuser form email\nyes redirect /home\nno status 200\n}\n"+
 		"login /json {\nuser json name\nyes redirect /home\nno status 200\n}\n"+
+		"login /head {\nuser header X-User\nyes redirect /home\nno status 200\n}\n"+
 		"login fields email password {\nyes redirect /home\nno status 200\n}", "reverse_proxy {$UPSTREAM}"), app.address)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -38,8 +38,6 @@ type attempt struct {
 	withheld bool
 	// sets are the cookies of the answer and of proofs that count.
 	sets []cookie.SetCookie
-	// unsaid are the headers of a certain no that the browser may not see.
-	unsaid http.Header
 	// failed is the error for which an answer was dropped at its headers, and
 	// why says why it was not recognised there.
 	failed error
@@ -202,8 +200,6 @@ func (a *attempt) forward() error {
 		return nil
 	case a.failed != nil:
 		return a.refuse(page.StoreUnavailable, a.failed)
-	case a.unsaid != nil:
-		return a.sayNo(a.unsaid)
 	case w.Verdict() == hold.Drop:
 		return a.notRecognised(a.why)
 	case w.Over():
@@ -232,13 +228,11 @@ func (a *attempt) atHeaders(status int, h http.Header) hold.Verdict {
 	switch {
 	case yes == unknown || no == unknown || yes == seen && no == unseen:
 		return hold.Keep
+	case no == seen && yes == unseen && !a.maySayNo(ans):
+		return hold.Keep
 	case no == seen && yes == unseen:
 		if err := a.certainNo(h); err != nil {
 			a.failed = err
-			return hold.Drop
-		}
-		if !a.maySayNo() {
-			a.unsaid = h
 			return hold.Drop
 		}
 		return hold.Stream
@@ -280,7 +274,8 @@ func (a *attempt) recognise(kept hold.Answer) error {
 	if kept.Body == nil {
 		kept.Body = []byte{}
 	}
-	yes, no := a.look(a.answerOf(kept.Status, kept.Header, kept.Body))
+	ans := a.answerOf(kept.Status, kept.Header, kept.Body)
+	yes, no := a.look(ans)
 	if yes == seen && no == seen {
 		return a.notRecognised("the answer has signs of yes and of no")
 	}
@@ -313,7 +308,7 @@ func (a *attempt) recognise(kept hold.Answer) error {
 		if err := a.certainNo(kept.Header); err != nil {
 			return a.refuse(page.StoreUnavailable, err)
 		}
-		if !a.maySayNo() {
+		if !a.maySayNo(ans) {
 			return a.sayNo(kept.Header)
 		}
 		a.write(kept)
