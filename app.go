@@ -8,6 +8,7 @@ import (
 	"regexp"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/sms"
@@ -46,6 +47,7 @@ type App struct {
 	shared    *shared
 	instances *instances
 	ctx       caddy.Context
+	logger    *zap.Logger
 	// trying ends the trying of the login pages.
 	trying context.CancelFunc
 }
@@ -72,7 +74,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision checks the configuration. It opens nothing: `caddy validate` comes
 // this far too, beside a Caddy that has the store open.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.ctx, a.instances = ctx, new(instances)
+	a.ctx, a.instances, a.logger = ctx, new(instances), ctx.Logger()
 	if len(a.MailRaw) > 0 {
 		return errors.New("mail is not in this version yet: remove it from two_factor")
 	}
@@ -94,7 +96,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.shared, err = newShared(guest, senders, ring, ctx.Logger())
+	a.shared, err = newShared(guest, senders, ring, a.logger)
 	return err
 }
 
@@ -144,7 +146,7 @@ func (a *App) loadSenders(ctx caddy.Context) ([]sms.Sender, error) {
 // Start checks that no site is served in the clear, opens the store, checks
 // that the keys are those it was written with, and starts the senders.
 func (a *App) Start() error {
-	found, err := checkExposure(a.ctx)
+	found, err := checkExposure(a.ctx, a.logger)
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (a *App) Start() error {
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.trying = cancel
-	go tryLoginPages(ctx, found, a.ctx.Logger())
+	go tryLoginPages(ctx, found, a.logger)
 	return nil
 }
 

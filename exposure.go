@@ -75,7 +75,7 @@ func routeHosts(r *caddyhttp.Route) []string {
 
 // checkExposure refuses a config that would carry passwords, codes and
 // sessions over plain http, and warns of what an address could be made up by.
-func checkExposure(ctx caddy.Context) ([]location, error) {
+func checkExposure(ctx caddy.Context, log *zap.Logger) ([]location, error) {
 	v, err := ctx.AppIfConfigured("http")
 	if err != nil || v == nil {
 		return nil, nil //nolint:nilerr // Without the http app there is no handler either.
@@ -88,12 +88,12 @@ func checkExposure(ctx caddy.Context) ([]location, error) {
 	for _, p := range found {
 		p.handler.gate.SetHosts(p.hosts)
 		if len(p.server.TLSConnPolicies) == 0 {
-			if err := p.checkPlain(ctx.Logger()); err != nil {
+			if err := p.checkPlain(log); err != nil {
 				return nil, err
 			}
 		}
 		if trustsProxies(p.server) && p.server.TrustedProxiesStrict == 0 {
-			ctx.Logger().Warn("trusted_proxies is on without trusted_proxies_strict: a client can make its address up, and every decision by address with it; add trusted_proxies_strict to the global options",
+			log.Warn("trusted_proxies is on without trusted_proxies_strict: a client can make its address up, and every decision by address with it; add trusted_proxies_strict to the global options",
 				zap.String("server", p.name))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
@@ -40,6 +41,9 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision decodes the configuration and makes the gate. It opens nothing.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	// Before anything else is loaded: afterwards Caddy names the logger after
+	// what was loaded last.
+	logger := ctx.Logger()
 	if err := h.refuseLater(); err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
-		Policy: policy.EveryLogin{}, Logger: ctx.Logger(), Clock: time.Now, Rand: rand.Reader,
+		Policy: policy.EveryLogin{}, Logger: logger.With(zap.String("instance", h.Name)), Clock: time.Now, Rand: rand.Reader,
 		Lease: func() (handler.Lease, error) { return app.Lease() },
 	}
 	if err := h.loadMatchers(ctx, &config); err != nil {

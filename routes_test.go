@@ -461,3 +461,37 @@ func TestAWrongPasswordPassesAsTheAppShowsItWhereTheFormPostsElsewhere(t *testin
 		}
 	}
 }
+
+// The likeliest mistake of an operator: the form's field has another name.
+func TestAFormThatNoLoginTellsIsNamedInTheLogWithoutItsValues(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	s := newSite(t)
+	s.start(siteOf("http://localhost:{$PORT}", "login_page /login"), upstream)
+	c := s.client()
+	for range 3 {
+		if r := c.post("/session", url.Values{"e-mail": {alice}, "password": {alicePassword}}); r.location() != "/login" {
+			t.Errorf("%d to %q, want the login page", r.StatusCode, r.location())
+		}
+	}
+	log := s.logged()
+	if n := strings.Count(log, "no login tells it"); n != 1 {
+		t.Errorf("the log says so %d times, want once in ten seconds", n)
+	}
+	if !strings.Contains(log, `"fields":["e-mail","password"]`) || strings.Contains(log, alicePassword) {
+		t.Errorf("the log does not name the fields alone:\n%s", log)
+	}
+}
+
+func TestALoginPageThatIsNoneIsNamedWithWhereItLeads(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	s := newSite(t)
+	s.start(siteOf("http://localhost:{$PORT}", "login_page /dashboard"), upstream)
+	s.client().get("/dashboard")
+	log := s.logged()
+	if !strings.Contains(log, "login_page is not the page with the login form") || !strings.Contains(log, `"leads_to":"/login"`) {
+		t.Errorf("the log does not say where the page leads:\n%s", log)
+	}
+	if !strings.Contains(log, `"logger":"http.handlers.two_factor"`) || !strings.Contains(log, `"instance":"default"`) {
+		t.Errorf("the log names neither the handler nor the instance:\n%s", log)
+	}
+}

@@ -74,7 +74,7 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		guarded = guarded || v.g.isGuarded(c.Name)
 	}
 	if !v.verified() && status >= 300 && status < 400 && v.isLoginPage() && v.leadsToProtected(status, h) {
-		return v.undeclared()
+		return v.undeclared(h.Get("Location"))
 	}
 	if logout && status < 400 {
 		if err := v.endSession(); err != nil {
@@ -146,9 +146,12 @@ func (v *visit) leadsToProtected(status int, h http.Header) bool {
 // protected page: somebody is logged in at the app who passed no declared
 // login. The line ends, and the browser is sent to the login page once more;
 // if it comes without the line's cookies already, it gets a page.
-func (v *visit) undeclared() bool {
-	v.g.Logger.Error("the login page sends an unverified browser to a protected page: a login that is not declared has opened a session",
-		zap.String("login_page", v.g.LoginPage))
+func (v *visit) undeclared(leadsTo string) bool {
+	if to, ok := resolveLocation(v.siteURL(), leadsTo); ok {
+		leadsTo = to.Path
+	}
+	v.g.Logger.Error("the login page sends an unverified browser to a protected page: login_page is not the page with the login form, or a login that is not declared has opened a session",
+		zap.String("login_page", v.g.LoginPage), zap.String("leads_to", bounded(leadsTo, 200)))
 	if v.line.IsZero() || len(v.opened) == 0 {
 		v.instead = func() error { return v.refuse(page.LoginLoop, nil) }
 		return false

@@ -118,6 +118,9 @@ type Gate struct {
 	whoProof *Proof
 	// hosts are the hosts that the operator's config leads here.
 	hosts atomic.Pointer[[]string]
+	// hinted is when the operator was last told of a form that no login tells,
+	// in Unix nanoseconds.
+	hinted atomic.Int64
 }
 
 // SetHosts tells the gate which hosts the operator's config names for it. It
@@ -294,6 +297,7 @@ func (v *visit) mayGoAnonymous() bool {
 
 // askForLogin answers an unverified request to a protected route.
 func (v *visit) askForLogin() error {
+	v.hintForm()
 	if !v.wantsPage() || v.g.LoginPage == "" {
 		return v.refuse(page.SignInNeeded, nil)
 	}

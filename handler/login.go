@@ -34,6 +34,9 @@ type attempt struct {
 	// visitor says that the app has shown that nobody is logged in with the
 	// values that were forwarded, or that none were.
 	visitor bool
+	// status and leadsTo are the answer's, for the log.
+	status  int
+	leadsTo string
 	// withheld says that the values were taken off before the login went on.
 	withheld bool
 	// sets are the cookies of the answer and of proofs that count.
@@ -215,6 +218,11 @@ func (a *attempt) forward() error {
 // body is there.
 func (a *attempt) atHeaders(status int, h http.Header) hold.Verdict {
 	a.sets = a.answerCookies(h)
+	a.status = status
+	if to, ok := resolveLocation(a.siteURL(), h.Get("Location")); ok {
+		// The query of a Location may carry a secret; the path does not tell one.
+		a.leadsTo = bounded(to.Path, 200)
+	}
 	switch {
 	case status == http.StatusSwitchingProtocols:
 		a.why = "the app answered with another protocol"
@@ -422,7 +430,8 @@ func (a *attempt) noInSession(ctx context.Context, h http.Header) error {
 func (a *attempt) notRecognised(why string) error {
 	ref := reference()
 	a.g.Logger.Error("an answer to a login was not recognised and not released: check the yes and no of this login",
-		zap.String("reference", ref), zap.String("why", why), zap.String("method", a.r.Method), zap.String("path", a.orig.Path))
+		zap.String("reference", ref), zap.String("why", why), zap.String("method", a.r.Method), zap.String("path", a.orig.Path),
+		zap.Int("status", a.status), zap.String("leads_to", a.leadsTo))
 	return a.message(page.MessagePage{Message: page.NotRecognised, Host: a.site(), Reference: ref, Ways: a.ways(page.NotRecognised)})
 }
 

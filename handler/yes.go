@@ -35,7 +35,7 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	}
 	if unknown && a.g.UnknownUser != AllowUnknown {
 		a.g.Logger.Warn("a right password of a user without an account was refused: import the user, or set unknown_user",
-			zap.String("user", user))
+			zap.String("user", user), zap.String("client_ip", a.clientIP()))
 		return a.message(page.MessagePage{Message: page.UnknownUser, Host: a.site(), User: user, Ways: a.ways(page.UnknownUser)})
 	}
 	now := a.g.Clock()
