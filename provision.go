@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -85,6 +86,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if config.Pages, err = page.New(page.Options{}); err != nil {
 		return fmt.Errorf("two_factor: pages: %w", err)
 	}
+	h.warnOfWeakNo(logger)
 	if h.gate, err = handler.New(config); err != nil {
 		return fmt.Errorf("two_factor: %w", err)
 	}
@@ -118,6 +120,27 @@ func (h *Handler) refuseLater() error {
 		}
 	}
 	return nil
+}
+
+// warnOfWeakNo warns of a no that an app may also give to a right password, in
+// another format or by a parameter of the client's choice. Then a login would
+// count as refused that has opened a session.
+func (h *Handler) warnOfWeakNo(log *zap.Logger) {
+	if len(h.CredentialCookies) > 0 {
+		return
+	}
+	for i := range h.Logins {
+		for _, list := range h.Logins[i].No {
+			weak := true
+			for _, sign := range list {
+				weak = weak && len(sign.Status) > 0 && strings.HasPrefix(sign.Status[0], "2")
+			}
+			if weak {
+				log.Warn("a no of a login is a status alone: if the app can answer a right password with it too (as JSON, in a pop-up, by ?next=), that login would count as refused; add a text that only a wrong password brings, or name the cookie that a login sets: credential cookie NAME",
+					zap.String("instance", h.Name), zap.Int("login", i+1))
+			}
+		}
+	}
 }
 
 func (h *Handler) setDefaults() {

@@ -60,6 +60,9 @@ func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 	if isMissing(err) {
 		// Both fields are there and the name is empty: the app says that best,
 		// and a yes to it is refused, as nobody's.
+		if err := v.stripBeside(l.Fields); err != nil {
+			return nil, err
+		}
 		return &foundLogin{Login: l, PasswordInQuery: v.r.URL.RawQuery != ""}, nil
 	}
 	if err != nil {

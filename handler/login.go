@@ -51,6 +51,13 @@ type attempt struct {
 // session, lock its line, forward, recognise the answer, and let it go, hold
 // it, or keep it here.
 func (v *visit) login(l *foundLogin) error {
+	if v.r.Method == http.MethodConnect {
+		// A tunnel by another name (RFC 8441): what is said in it is not read.
+		return v.refuse(page.SignInNeeded, nil)
+	}
+	if l.Fields != nil && v.isFromElsewhere() {
+		return v.refuse(page.FormExpired, nil)
+	}
 	a := &attempt{visit: v, login: l}
 	if _, err := io.ReadFull(v.g.Rand, a.id[:]); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
@@ -185,6 +192,10 @@ func (a *attempt) forward() error {
 	a.cleanLoginHeaders()
 	// A body in a coding hides its signs.
 	a.r.Header.Set("Accept-Encoding", "identity")
+	if a.hasBody() {
+		asked := *a.visit
+		a.r.Body = &watchedBody{ReadCloser: a.r.Body, v: &asked}
+	}
 	restore := a.setCookies()
 	defer restore()
 	w := hold.NewWriter(a.w, maxAnswer, a.atHeaders)
@@ -309,6 +320,11 @@ func (a *attempt) recognise(kept hold.Answer) error {
 			user = said.user
 		}
 	}
+	if yes == seen && no == unseen {
+		if why := a.doubt(user); why != "" {
+			return a.notRecognised(why)
+		}
+	}
 	switch {
 	case yes == seen && no == unseen:
 		return a.yes(user, kept)
@@ -326,6 +342,32 @@ func (a *attempt) recognise(kept hold.Answer) error {
 	default:
 		return a.notRecognised("the answer shows " + shown(yes, no))
 	}
+}
+
+// doubt says why a yes does not count after all; empty if it does.
+func (a *attempt) doubt(user string) string {
+	p := a.login.Proof
+	if p != nil && p.User != nil {
+		if !p.Location || a.login.User == "" {
+			return ""
+		}
+		// Where the answer leads may be the client's choice (next=…), and so
+		// may be whom that page names: it must be who was typed.
+		ctx, cancel := a.ctx()
+		defer cancel()
+		if !a.sameAccount(ctx, user, a.login.User) {
+			return "the page that the answer leads to names another user than the one who was typed"
+		}
+		return ""
+	}
+	everybodys, err := a.everybodys()
+	switch {
+	case err != nil:
+		return "the app could not be asked whether it answers everybody so: " + err.Error()
+	case everybodys:
+		return "the app answers this address so to everybody, with or without a password"
+	}
+	return ""
 }
 
 // redirectsPost reports whether a status asks for the same request, password

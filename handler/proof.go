@@ -296,6 +296,18 @@ func (a *attempt) stillItsUsers(ctx context.Context) bool {
 	return a.isAccount(ctx, result.user, a.old.Account)
 }
 
+// sameAccount reports whether two names are of one account.
+func (v *visit) sameAccount(ctx context.Context, one, other string) bool {
+	folded := account.Fold(one)
+	acc, err := v.parts.Store.Account(ctx, v.g.Instance, folded)
+	if err == nil {
+		folded = acc.ID
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return false
+	}
+	return v.isAccount(ctx, other, folded)
+}
+
 // isAccount reports whether a name is the account's.
 func (v *visit) isAccount(ctx context.Context, name, id string) bool {
 	folded := account.Fold(name)
