@@ -112,3 +112,17 @@ func TestATunnelIsNoLogin(t *testing.T) {
 		t.Errorf("it reached the app: %s %s", seen[0].Method, seen[0].URI)
 	}
 }
+
+func TestInvariant11TheTrailersOfALoginCarryNoCookieAndNoCredential(t *testing.T) {
+	s, l := ledgerStart(t)
+	s.raw("POST /login HTTP/1.1\nHost: {host}\nContent-Type: application/x-www-form-urlencoded\nTransfer-Encoding: chunked\n" +
+		"Trailer: Cookie, Authorization\nConnection: close\n\n14\nemail=a%40b&password\n2\n=x\n0\n" +
+		"Cookie: sid=planted; two-factor-default=x\nAuthorization: Basic abc")
+	seen := l.arrivals()
+	if len(seen) != 1 || seen[0].Body != "email=a%40b&password=x" {
+		t.Fatalf("%d requests reached the app, want the login", len(seen))
+	}
+	if trailer := seen[0].Trailer; len(trailer["Cookie"])+len(trailer["Authorization"]) > 0 {
+		t.Errorf("the trailers %v reached the app", trailer)
+	}
+}

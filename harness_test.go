@@ -2,7 +2,6 @@ package twofactor
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -431,13 +430,4 @@ func styleFile(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func randomToken(t *testing.T) string {
-	t.Helper()
-	raw := make([]byte, 16)
-	if _, err := rand.Read(raw); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%x", raw)
 }
