@@ -193,7 +193,8 @@ func TestAFormPostsToTheVeryAddressItWasGiven(t *testing.T) {
 		if r.Method == http.MethodPost {
 			_ = r.ParseForm()
 			posted <- r
-			w.WriteHeader(http.StatusOK)
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write([]byte(`<!doctype html><p id="posted">posted</p>`))
 			return
 		}
 		var index int
@@ -235,6 +236,11 @@ func TestAFormPostsToTheVeryAddressItWasGiven(t *testing.T) {
 			}
 		case <-time.After(10 * time.Second):
 			t.Fatalf("%q: nothing was posted", a.given)
+		}
+		// The request is here before its answer is there: a browser that is still
+		// going to that answer gives up the next page for it.
+		if err := chromedp.Do(ctx, chromedp.WaitVisible("#posted")); err != nil {
+			t.Fatalf("%q: %v", a.given, err)
 		}
 	}
 }
