@@ -48,7 +48,7 @@ func (v *visit) findLogin() (*foundLogin, error) {
 func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 	if l.Fields == nil {
 		matched, err := v.matches(l.Match)
-		if err != nil || !matched {
+		if err != nil || !matched || l.isInBody() && v.asksForTheForm() {
 			return nil, err
 		}
 		return v.readUser(l)
@@ -78,6 +78,19 @@ func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 		v.body.Watch(v.r, l.Fields.User, l.Fields.Password, v.metLogin)
 	}
 	return nil, nil
+}
+
+// isInBody reports whether the login's user name stands in the body.
+func (l *Login) isInBody() bool {
+	return l.User != nil && (l.User.From == FromForm || l.User.From == FromJSON)
+}
+
+// asksForTheForm reports whether the browser asks for the login page itself,
+// with nothing that could carry a password: a matcher of that path alone tells
+// it as the login too, and a 400 would leave people without the form.
+func (v *visit) asksForTheForm() bool {
+	return v.isLoginPage() && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead) &&
+		v.orig.RawQuery == "" && v.r.URL.RawQuery == "" && !v.hasBody() && len(v.r.Header["Authorization"]) == 0
 }
 
 // readBody reads the part of the body that is judged before forwarding.
