@@ -33,13 +33,16 @@ ifneq ($(shell test -n "$${HOME:-}" && test -w "$${HOME:-}" && echo usable),usab
 export HOME := $(RUN)/home
 endif
 
-.PHONY: build run test check clean folders
+.PHONY: build run test check clean folders patience
+
+patience:
+	@[ -e "$(RUN)/bin/caddy" ] || echo "The first build fetches and compiles Caddy: some minutes, and about 2 GB in .run."
 
 build: folders
 	go build -o "$(RUN)/bin/caddy" ./cmd/caddy
 
 run: export PORT := $(PORT)
-run: build
+run: patience build
 	go build -o "$(RUN)/bin/demo" ./internal/demo
 	exec "$(RUN)/bin/demo"
 

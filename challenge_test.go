@@ -165,9 +165,9 @@ func TestRule05FiveTriesThenTheCodeIsDead(t *testing.T) {
 	// The address of the page that said so says nothing of the next challenge.
 	d := s.client()
 	d.mustAsk(alice, alicePassword)
-	mustSay(t, d.get(atChallenge+"?problem=tries"), 200, "Enter the code from your app")
-	mustSay(t, d.get(atChallenge+"?problem=paused"), 200, "Enter the code from your app")
-	mustSay(t, d.get(atChallenge+"?problem=expired&factor=f9"), 200, "Enter the code from your app")
+	mustSay(t, d.get(atChallenge+"?problem=tries"), 200, "Enter the code from your authenticator")
+	mustSay(t, d.get(atChallenge+"?problem=paused"), 200, "Enter the code from your authenticator")
+	mustSay(t, d.get(atChallenge+"?problem=expired&factor=f9"), 200, "Enter the code from your authenticator")
 }
 
 // different returns n six-digit codes that differ from one.
@@ -514,7 +514,7 @@ func TestASecondLoginReplacesTheOpenChallenge(t *testing.T) {
 func TestRule12AnAuthenticatorIsOfferedFirst(t *testing.T) {
 	s, _ := classicSite(t)
 	c := s.client()
-	mustSay(t, c.mustAsk(carol, carolPassword), 200, "Enter the code from your app", "Use another way")
+	mustSay(t, c.mustAsk(carol, carolPassword), 200, "Enter the code from your authenticator", "Use another way")
 	if n := len(s.texts()); n != 0 {
 		t.Errorf("%d texts were sent before anybody asked for one", n)
 	}
@@ -528,7 +528,7 @@ func TestRule12AnAuthenticatorIsOfferedFirst(t *testing.T) {
 	// And back to the authenticator.
 	r = c.post("/.two-factor/choose", withFactor(c.get("/.two-factor/choose?factor=f1"), "f0"))
 	page := c.follow(r)
-	mustSay(t, page, 200, "Enter the code from your app")
+	mustSay(t, page, 200, "Enter the code from your authenticator")
 	if r = c.submit(page, codeField, map[string]string{"code": s.code(carol)}); r.location() != "/dashboard" {
 		t.Fatalf("the authenticator's code gave %d to %q", r.StatusCode, r.location())
 	}

@@ -1,12 +1,8 @@
 package twofactor
 
 import (
-	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -127,56 +123,4 @@ func (p *location) checkPlain(log *zap.Logger) error {
 	log.Warn("plain http on a loopback host: the cookies go without Secure and without the prefix __Host-; for trying out only",
 		zap.String("instance", p.handler.Name), zap.Strings("hosts", p.hosts))
 	return nil
-}
-
-// Trying the login page waits until the servers have started, and not longer
-// than a slow app needs.
-const (
-	tryAfter = 2 * time.Second
-	tryFor   = 10 * time.Second
-)
-
-// tryLoginPages asks for each login page as a visitor's browser does, and
-// warns where it does not answer as a login page.
-func tryLoginPages(ctx context.Context, found []location, log *zap.Logger) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-time.After(tryAfter):
-	}
-	for _, p := range found {
-		if p.handler.LoginPage == "" || ctx.Err() != nil {
-			continue
-		}
-		if status, err := p.try(ctx); err != nil {
-			log.Warn("the login page could not be tried", zap.String("login_page", p.handler.LoginPage), zap.Error(err))
-		} else if status >= 400 {
-			log.Warn("the login page does not answer as one: unverified browsers are sent there, so check login_page",
-				zap.String("login_page", p.handler.LoginPage), zap.Int("status", status))
-		}
-	}
-}
-
-// try asks for the login page by a plain GET through the whole site.
-func (p *location) try(ctx context.Context) (status int, err error) {
-	defer func() {
-		if recover() != nil {
-			// A proxy gives up on a broken answer with a panic.
-			err = fmt.Errorf("the app broke off its answer")
-		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, tryFor)
-	defer cancel()
-	host := "localhost"
-	if len(p.hosts) > 0 {
-		host = p.hosts[0]
-	}
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+p.handler.LoginPage, nil)
-	r.RequestURI = p.handler.LoginPage
-	r.RemoteAddr = "127.0.0.1:0"
-	r.Header.Set("Accept", "text/html")
-	r.Header.Set("User-Agent", "caddy-twofactor (is the login page there?)")
-	w := httptest.NewRecorder()
-	p.server.ServeHTTP(w, r)
-	return w.Code, nil
 }

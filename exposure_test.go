@@ -57,19 +57,67 @@ func TestPlainHTTPToAnotherHostIsRefusedByRequestToo(t *testing.T) {
 
 func TestTheOperatorIsWarned(t *testing.T) {
 	_, upstream := serveDemo(t, demoOptions())
+	warned(t, upstream, "/nowhere", "plain http on a loopback host", "the login page does not answer as one")
+}
+
+// warned starts a site with this login page and waits until its log has all
+// of the words.
+func warned(t *testing.T, upstream, loginPage string, words ...string) {
+	t.Helper()
 	s := newSite(t)
-	s.start(siteOf("http://localhost:{$PORT}", "login_page /nowhere"), upstream)
-	for _, want := range []string{
-		"plain http on a loopback host",
-		"the login page does not answer as one",
-	} {
-		deadline := time.Now().Add(10 * time.Second)
+	s.start(siteOf("http://localhost:{$PORT}", "login_page "+loginPage), upstream)
+	for _, want := range words {
+		deadline := time.Now().Add(20 * time.Second)
 		for !strings.Contains(s.logged(), want) {
 			if time.Now().After(deadline) {
 				t.Errorf("the log does not say %q", want)
 				break
 			}
 			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
+
+func TestALoginPageThatIsNoneIsTold(t *testing.T) {
+	app := startAnswering(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/signin", http.StatusFound)
+		case "/public":
+			http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound)
+		case "/broken":
+			breakOff("")(w, r)
+		case "/endless":
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		default:
+			_, _ = w.Write([]byte("body { color: red }"))
+		}
+	})
+	for page, want := range map[string]string{
+		"/moved":     "the login page does not answer as one",
+		"/style.css": "the login page does not name the field password",
+		"/public":    "the login page leads elsewhere",
+		"/broken":    "the login page does not answer as one",
+		"/endless":   "the login page does not name the field password",
+	} {
+		t.Run(strings.Trim(page, "/"), func(t *testing.T) {
+			warned(t, app.address, page, want)
+		})
+	}
+}
+
+func TestALoginPageThatIsOneIsNotWarnedOf(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	s := newSite(t)
+	s.start(siteOf("http://localhost:{$PORT}", "login_page /login"), upstream)
+	time.Sleep(tryAfter + time.Second)
+	for _, warning := range []string{"the login page does not", "the login page leads", "the login page could not"} {
+		if strings.Contains(s.logged(), warning) {
+			t.Errorf("a login page is warned of: %s", warning)
 		}
 	}
 }

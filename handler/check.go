@@ -22,6 +22,7 @@ const (
 	problemPaused   = "paused"
 	problemExpired  = "expired"
 	problemText     = "text"
+	problemEarly    = "early"
 	fieldProblem    = "problem"
 	fieldShowFactor = "factor"
 )

@@ -114,6 +114,7 @@ func (v *visit) showChallenge(ch account.Challenge, acc account.Account) error {
 	p.Problem = shownProblem(q.Get(fieldProblem), view)
 	if view.Kind == account.KindPhone {
 		p.Phone = v.phone(view)
+		p.Phone.Early = q.Get(fieldProblem) == problemEarly
 		if q.Get(fieldProblem) == problemText && !view.Sent && p.Phone.State == page.TextNone {
 			p.Phone.State = page.TextFailed
 		}
@@ -230,6 +231,8 @@ func (v *visit) sendTo(factor string, ch account.Challenge, acc account.Account)
 	switch v.sendCode(ctx, ch, &acc, factor).State {
 	case challenge.SendFailed, challenge.SendCrowded:
 		problem = problemText
+	case challenge.SendWait:
+		problem = problemEarly
 	}
 	return v.redirect(v.challengePage(factor, problem))
 }

@@ -58,6 +58,9 @@ type Phone struct {
 	// SendIn is how long it takes until a text can be sent again; 0: now. The
 	// button stays in any case, as no script could bring it back.
 	SendIn time.Duration
+	// Early says that the button was pressed before SendIn had passed, so that
+	// nothing was sent.
+	Early bool
 }
 
 // ChallengePage asks for a code: of an authenticator, or of a phone if Phone is
@@ -114,7 +117,9 @@ type challengeView struct {
 	Other     template.HTMLAttr
 	OtherMain bool
 	Cancel    template.HTMLAttr
-	Hidden    hiddenView
+	// Stopped says that cancelling is all that is left to do.
+	Stopped bool
+	Hidden  hiddenView
 }
 
 // alertView is the error summary.
@@ -200,6 +205,7 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 		v.Warning = sp.say("challenge.warning", site)
 	}
 	v.OtherMain = v.Field == nil && v.Send == nil
+	v.Stopped = v.OtherMain && p.OtherWay == ""
 	v.frameView = s.frame(sp, p.Host, p.state(sp, v.Alert), v.Alert != nil)
 	if to.err != nil {
 		return nil, to.err
@@ -209,14 +215,14 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 
 // takesCode tells whether entering a code can help at the moment.
 func (p ChallengePage) takesCode() bool {
-	switch p.Problem {
-	case TooManyTries, Paused:
+	if p.isStopped() {
 		return false
-	case ExpiredCode:
-		return p.Phone == nil
 	}
 	if p.Phone == nil {
 		return true
+	}
+	if p.Problem == ExpiredCode {
+		return false
 	}
 	switch p.Phone.State {
 	case TextNone, TextFailed, TextRefused:
@@ -224,6 +230,9 @@ func (p ChallengePage) takesCode() bool {
 	}
 	return true
 }
+
+// isStopped tells whether too many wrong codes have ended what this page is for.
+func (p ChallengePage) isStopped() bool { return p.Problem == TooManyTries || p.Problem == Paused }
 
 // canSend tells whether the page has a send button.
 func (p ChallengePage) canSend() bool {
@@ -241,6 +250,8 @@ func (p ChallengePage) headingKey() string {
 		return "challenge.title.phone"
 	case p.canSend():
 		return "challenge.title.send"
+	case p.isStopped():
+		return "challenge.title.stopped"
 	}
 	return "challenge.title.step"
 }
@@ -274,8 +285,12 @@ func (p ChallengePage) state(sp *speaker, a *alertView) string {
 	return sp.plain(p.headingKey())
 }
 
-// status is the sentence of the status region.
+// status is the sentence of the status region; nil where the error summary
+// says all there is to say.
 func (p ChallengePage) status(sp *speaker) []part {
+	if p.isStopped() || p.Phone == nil && p.Problem != NoProblem {
+		return nil
+	}
 	if p.Phone == nil || !p.takesCode() {
 		return sp.say("challenge.status")
 	}
@@ -363,6 +378,13 @@ func (p ChallengePage) textAlert(sp *speaker) *alertView {
 		return nil
 	}
 	switch p.Phone.State {
+	case TextQueued, TextSent, TextUnsure:
+		if p.Phone.Early && p.Phone.SendIn > 0 {
+			return &alertView{
+				Title: sp.say("error.early"),
+				Lines: [][]part{sp.say("error.early.text", sp.wait(p.Phone.SendIn))},
+			}
+		}
 	case TextFailed:
 		return &alertView{Title: sp.say("error.text", p.number(sp)), Lines: p.remedies(sp)}
 	case TextRefused:
@@ -386,7 +408,11 @@ func (p ChallengePage) remedies(sp *speaker) [][]part {
 	if p.OtherWay != "" {
 		lines = append(lines, sp.say("remedy.other"))
 	}
-	if len(lines) == 0 {
+	switch {
+	case len(lines) > 0:
+	case p.Problem == TooManyTries:
+		lines = append(lines, sp.say("remedy.sign_in"))
+	default:
 		lines = append(lines, sp.say("remedy.cancel"))
 	}
 	return lines

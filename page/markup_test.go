@@ -335,7 +335,7 @@ func TestEveryStateOfAChallengeOffersWhatHelpsAndNothingElse(t *testing.T) {
 		{"a used code of an app waits for the next", authenticator(func(p *ChallengePage) { p.Problem = UsedCode }), true, false, "the next one"},
 		{"an expired code of an app is replaced by the next", authenticator(func(p *ChallengePage) { p.Problem = ExpiredCode }), true, false, "shows now"},
 		{"too many tries take no further one", authenticator(func(p *ChallengePage) { p.Problem = TooManyTries }), false, false, "You can use another way"},
-		{"too many tries without another way lead out", authenticator(func(p *ChallengePage) { p.Problem, p.OtherWay = TooManyTries, "" }), false, false, "Cancel, and sign in again"},
+		{"too many tries without another way lead out", authenticator(func(p *ChallengePage) { p.Problem, p.OtherWay = TooManyTries, "" }), false, false, "Go to the sign-in page"},
 		{"a pause says until when", authenticator(func(p *ChallengePage) { p.Problem, p.PausedFor = Paused, 27*minute+1 }), false, false, "Try again in 28 minutes."},
 		{"nothing is sent by itself", phone(TextNone, nil), false, true, "We will send a text message with a code to the number ending in 42."},
 		{"a text is on its way", phone(TextQueued, nil), true, true, "is on its way to the number ending in 42"},

@@ -86,6 +86,8 @@ func everyPage() []rendered {
 	challenge("phone nothing sent, must wait", false, phone(TextNone, func(p *ChallengePage) { p.Phone.SendIn = 28 * time.Second }))
 	challenge("phone on its way", false, phone(TextQueued, func(p *ChallengePage) { p.Phone.SendIn = 28 * time.Second }))
 	challenge("phone sent", false, phone(TextSent, nil))
+	challenge("phone sent, asked again too early", true, phone(TextSent, func(p *ChallengePage) { p.Phone.Early, p.Phone.SendIn = true, 13*time.Second }))
+	challenge("phone sent, asked too early a while ago", false, phone(TextSent, func(p *ChallengePage) { p.Phone.Early = true }))
 	challenge("phone sent, number unnamed", false, phone(TextSent, func(p *ChallengePage) { p.Phone.Ending = "" }))
 	challenge("phone unsure", false, phone(TextUnsure, nil))
 	challenge("phone failed", true, phone(TextFailed, nil))

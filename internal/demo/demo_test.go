@@ -200,7 +200,7 @@ func TestTheDemoDoesWhatItSays(t *testing.T) {
 	signIn(anna, p.site, "alice@example.com", "wrong")
 	anna.WaitText("password is wrong")
 	signIn(anna, p.site, "alice@example.com", "correct horse")
-	anna.WaitText("Enter the code from your app")
+	anna.WaitText("Enter the code from your authenticator")
 	if _, err := r.keys.Write([]byte("\n")); err != nil {
 		t.Fatal(err)
 	}

@@ -106,6 +106,20 @@ func (d *demo) enrol(ctx context.Context) error {
 	return nil
 }
 
+// lock makes sure that one demo at a time uses the folder: a second one would
+// end at the store, after it has emptied the log of the first.
+func (d *demo) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(d.dir, "demo.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("another make run of this clone is running: end it with Ctrl-C, or run this one in a clone of its own (%w)", err)
+	}
+	return func() { _ = f.Close() }, nil
+}
+
 // process is a program that the demo started.
 type process struct {
 	cmd *exec.Cmd
