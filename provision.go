@@ -215,7 +215,11 @@ func (h *Handler) check() error {
 		return fmt.Errorf("two_factor: unverified is login_page or anonymous, not %s", clip(h.Unverified))
 	}
 	switch h.UnknownUser {
-	case "refuse", "allow":
+	case "refuse":
+	case "allow":
+		if err := h.checkAllow(); err != nil {
+			return err
+		}
 	default:
 		return fmt.Errorf("two_factor: unknown_user is refuse, allow or enrol, not %s", clip(h.UnknownUser))
 	}
@@ -229,6 +233,19 @@ func (h *Handler) check() error {
 	}
 	if h.AppSessionMax < 0 {
 		return errors.New("two_factor: app_session_max must be positive")
+	}
+	return nil
+}
+
+// checkAllow sees to it that whoever is unknown here is so by the name that the
+// app has for the user. An app takes one user by several names: by mail, with
+// an accent or without, in another case. By the letters that were typed, a user
+// with an account would pass without a code under the next of them.
+func (h *Handler) checkAllow() error {
+	for i := range h.Logins {
+		if p := h.Logins[i].Proof; p == nil || p.User == nil {
+			return fmt.Errorf("two_factor: unknown_user allow needs to know whom the app has logged in, or a user with an account would pass without a code under another name of the same user: give login %d a proof that says who (proof <address> { user … })", i+1)
+		}
 	}
 	return nil
 }

@@ -50,33 +50,35 @@ func TestAnUnknownUserWithAWrongPasswordGetsTheAppsAnswer(t *testing.T) {
 }
 
 func TestAnUnknownUserPassesWhereTheOperatorSaysSo(t *testing.T) {
-	app := startAnswering(t, loggedInWith(http.StatusFound, "moved", http.Header{"Location": {"/home"}}))
-	s := startSite(t, oneLogin("yes redirect /home\nno status 200", "unknown_user allow"), app.address)
+	l, upstream := newLedger(t)
+	s := startSite(t, ledgerSite("", whoProof, "unknown_user allow"), upstream)
 	c := s.client()
-	app.visitor(c)
-	r := c.post("/login", filled(erin, "x"))
-	if r.StatusCode != http.StatusFound || r.location() != "/home" || r.body != "moved" {
+	c.get("/login")
+	r := c.tryLogin(erin, right)
+	if r.StatusCode != http.StatusFound || r.location() != "/dashboard" {
 		t.Fatalf("%s, want the app's own answer at once", words(r))
 	}
-	if strings.Contains(fmt.Sprint(r.Header), "app-secret") {
+	if strings.Contains(fmt.Sprint(r.Header), "session-") {
 		t.Error("the app's session came in the clear")
 	}
-	app.requests()
-	if r := c.get("/inbox"); r.StatusCode != 200 {
+	l.reset()
+	if r := c.get("/contacts"); !strings.Contains(r.body, erin) {
 		t.Errorf("a protected page gave %s", words(r))
 	}
-	if seen := app.requests(); len(seen) != 1 || seen[0].cookie() != "sid=app-secret" {
-		t.Errorf("the app got %v, want one request with its session", seen)
+	if got := l.reached(); len(got) != 1 {
+		t.Errorf("the app got %v, want one request with its session", got)
 	}
 	// Somebody whom we know is asked for a code all the same.
-	if r := s.client().post("/login", filled(alice, "x")); r.location() != codePage {
+	other := s.client()
+	other.get("/login")
+	if r := other.tryLogin(alice, right); r.location() != codePage {
 		t.Errorf("alice's login gave %s, want the challenge", words(r))
 	}
 }
 
 func TestANameThatCannotBeReadIsNobodysAccount(t *testing.T) {
 	app := startAnswering(t, loggedInWith(http.StatusFound, "app-secret", http.Header{"Location": {"/home"}}))
-	s := startSite(t, oneLogin("yes redirect /home\nno status 200", "unknown_user allow"), app.address)
+	s := startSite(t, oneLogin("yes redirect /home\nno status 200"), app.address)
 	for _, name := range []string{"", " ", "\u00a0", "\xff\xfe"} {
 		r := s.client().post("/login", filled(name, "x"))
 		if r.StatusCode != http.StatusBadRequest || strings.Contains(fmt.Sprint(r.Header, r.body), "app-secret") {

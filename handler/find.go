@@ -172,6 +172,9 @@ func (v *visit) userFrom(u *UserSource) (string, error) {
 // login beyond the cap: the line is locked for good, the session ends. It runs
 // beside the request, so it changes nothing of the visit.
 func (v *visit) metLogin() {
+	if v.sent != nil {
+		v = v.sent
+	}
 	v.g.Logger.Error("a login stood in a body beyond 65536 bytes: it was cut off, and what it may have logged in is locked",
 		zap.String("path", v.orig.Path))
 	ctx, cancel := v.ctx()
@@ -221,7 +224,24 @@ func (v *visit) stripAddress() {
 // stripCredentials removes what carries a credential from a request that is
 // not a login: Authorization, and every field declared a credential.
 func (v *visit) stripCredentials() error {
-	return v.stripFields(v.g.fielded.FoldMatch)
+	if err := v.stripFields(v.g.fielded.FoldMatch); err != nil {
+		return err
+	}
+	return v.stripForm()
+}
+
+// stripForm takes the names of session cookies out of a form: some servers
+// look for a session there too (PHP with session.use_only_cookies off, upload
+// scripts), and a session that a held login has opened under a name of the
+// client's choice would come in by it.
+func (v *visit) stripForm() error {
+	if !v.hasBody() {
+		return nil
+	}
+	if err := v.readBody(); err != nil || !v.body.IsForm() {
+		return err
+	}
+	return v.body.Strip(v.r, v.g.embodied.FoldMatch)
 }
 
 // stripBeside removes every credential but its own two fields from a login that

@@ -24,6 +24,7 @@ func (v *visit) forward() error {
 	if v.waited() && !v.standingNow() {
 		return v.refuse(page.SessionEnded, nil)
 	}
+	defer v.mayLogSomebodyIn()()
 	body := v.watchBody()
 	restore := v.setCookies()
 	defer restore()
@@ -69,6 +70,10 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		return false
 	}
 	sets := v.answerCookies(h)
+	proved := true
+	if v.protected {
+		proved, sets = v.stillProved(sets)
+	}
 	guarded := false
 	for _, c := range sets {
 		guarded = guarded || v.g.isGuarded(c.Name)
@@ -91,7 +96,7 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		}
 		return true
 	}
-	if !v.standingNow() {
+	if !proved || !v.standingNow() {
 		v.keepReadable(h, sets)
 		return !v.protected
 	}
@@ -117,13 +122,31 @@ func (v *visit) answerFlags() byte {
 	if v.g.whoProof == nil {
 		return 0
 	}
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead || v.overridesMethod() {
+	if v.mayLogIn() {
 		return seal.FlagToBeProved
 	}
 	if v.unproved() {
 		return seal.FlagToBeProved
 	}
 	return 0
+}
+
+// mayLogIn reports whether the request is of a method by which apps log
+// somebody in.
+func (v *visit) mayLogIn() bool {
+	return v.r.Method != http.MethodGet && v.r.Method != http.MethodHead || v.overridesMethod()
+}
+
+// mayLogSomebodyIn notes that the request may log somebody in under the values
+// that it goes on with, and returns what notes that it is over. In a verified
+// session it matters only to a proof.
+func (v *visit) mayLogSomebodyIn() (over func()) {
+	if len(v.opened) == 0 || !v.mayLogIn() || v.verified() && v.g.whoProof == nil {
+		return func() {}
+	}
+	id := v.standingID()
+	v.turn, v.running = v.g.proven.begin(id, v.now), true
+	return func() { v.g.proven.end(id) }
 }
 
 // leadsToProtected reports whether an answer redirects to a protected address

@@ -110,9 +110,13 @@ type Gate struct {
 	credentials cookie.Matcher
 	// addressed are names of session cookies that are taken out of addresses.
 	addressed cookie.Matcher
+	// embodied are names of session cookies that are taken out of forms.
+	embodied cookie.Matcher
 	// fielded are names of fields that carry a credential.
 	fielded cookie.Matcher
 	proven  *provenCache
+	// lineValues bounds the values of visitors in the store.
+	lineValues budget
 	// whoProof is the proof that says who is logged in, at a fixed address; nil
 	// if there is none.
 	whoProof *Proof
@@ -135,7 +139,7 @@ var csrfNames = []string{
 
 // New returns a gate, or an error that says which setting cannot be used.
 func New(c Config) (*Gate, error) {
-	g := &Gate{Config: c, proven: newProvenCache()}
+	g := &Gate{Config: c, proven: newProvenCache(c.Clock())}
 	g.own = "two-factor-" + c.Instance
 	var err error
 	if g.readable, err = cookie.NewMatcher(append(csrfNames[:len(csrfNames):len(csrfNames)], c.Readable...)...); err != nil {
@@ -148,6 +152,9 @@ func New(c Config) (*Gate, error) {
 		return nil, fmt.Errorf("credential field: %w", err)
 	}
 	if g.addressed, err = cookie.NewMatcher(append(cookie.SessionNames(), c.CredentialCookies...)...); err != nil {
+		return nil, fmt.Errorf("credential cookie: %w", err)
+	}
+	if g.embodied, err = cookie.NewMatcher(append(cookie.ServerSessionNames(), c.CredentialCookies...)...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)
 	}
 	for i := range g.Logins {
@@ -188,8 +195,17 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	v := &visit{g: g, w: w, r: r, next: next, now: g.Clock(), came: cameWithOf(r)}
 	v.readAddress()
 	v.stripAddress()
+	var sane bool
+	if v.methods, sane = otherMethods(r); !sane || !strings.HasPrefix(r.URL.Path, "/") && r.Method != http.MethodOptions && r.Method != http.MethodConnect {
+		return v.refuse(page.MaliciousPath, nil)
+	}
 	if bad, err := v.isRefusedPath(); err != nil || bad {
 		return v.refuse(page.MaliciousPath, err)
+	}
+	if r.Method != strings.ToUpper(r.Method) {
+		// Matchers compare a method as it stands, and some apps read it in upper
+		// case: "post" would be a login that nobody watches.
+		return caddyhttp.Error(http.StatusMethodNotAllowed, errors.New("a method is written in upper case"))
 	}
 	if r.Method == http.MethodTrace || r.Method == "TRACK" {
 		// The app would echo the cookies that the browser must not see.

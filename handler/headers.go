@@ -17,6 +17,29 @@ var misleading = []string{
 // overriding are header fields by which some apps take one method for another.
 var overriding = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Method", "X-Forwarded-Method"}
 
+// maxMethods is how many methods the headers of one request may name.
+const maxMethods = 8
+
+// otherMethods returns the methods that the request's headers give it beside
+// its own, and false if they are too many to be meant.
+func otherMethods(r *http.Request) (methods []string, ok bool) {
+	for _, name := range overriding {
+		for _, value := range r.Header[name] {
+			for method := range strings.SplitSeq(value, ",") {
+				method = strings.ToUpper(strings.TrimSpace(method))
+				if method == "" || method == r.Method || slices.Contains(methods, method) {
+					continue
+				}
+				if len(methods) == maxMethods {
+					return nil, false
+				}
+				methods = append(methods, method)
+			}
+		}
+	}
+	return methods, true
+}
+
 // cleanHeaders takes off what the client must not say to the app.
 func (v *visit) cleanHeaders() {
 	h := v.r.Header
@@ -41,6 +64,17 @@ func (v *visit) cleanLoginHeaders() {
 		delete(v.r.Header, name)
 	}
 	v.cleanConnection(false)
+}
+
+// cleanTrailer takes off a request's trailer what no rule has seen in it, and
+// what the client must not say.
+func (v *visit) cleanTrailer() {
+	for name := range v.r.Trailer {
+		if name == "Cookie" || name == "Authorization" || v.g.fielded.FoldMatch(name) ||
+			slices.Contains(misleading, name) || slices.Contains(overriding, name) {
+			delete(v.r.Trailer, name)
+		}
+	}
 }
 
 // overridesMethod reports whether an app may take the request for one of

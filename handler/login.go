@@ -409,7 +409,7 @@ func (a *attempt) resume(ctx context.Context, h http.Header) error {
 		return err
 	}
 	a.settled = true
-	s := &sealer{v: a.visit, standing: seal.Standing{Kind: seal.KindSession, ID: a.old.Standing}}
+	s := a.sessionSealer(a.old)
 	a.sealAll(ctx, h, a.sets, s, true)
 	return nil
 }

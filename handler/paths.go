@@ -153,7 +153,7 @@ func (v *visit) matches(ms caddyhttp.MatcherSets) (bool, error) {
 		return false, nil
 	}
 	for i := range v.paths() {
-		ok, err := ms.AnyMatchWithError(v.reading(i))
+		ok, err := v.asks(ms, i, false)
 		if ok || err != nil {
 			return ok, err
 		}
@@ -169,12 +169,25 @@ func (v *visit) matchesAll(ms caddyhttp.MatcherSets) (bool, error) {
 	}
 	v.paths()
 	for i := range v.strictPaths {
-		ok, err := ms.AnyMatchWithError(v.reading(i))
+		ok, err := v.asks(ms, i, true)
 		if !ok || err != nil {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+// asks reports whether a matcher matches the request in the i-th reading of its
+// path by any of its methods, or by all.
+func (v *visit) asks(ms caddyhttp.MatcherSets, i int, all bool) (bool, error) {
+	r := v.reading(i)
+	ok, err := ms.AnyMatchWithError(r)
+	for n := 0; err == nil && ok == all && n < len(v.methods); n++ {
+		other := *r
+		other.Method = v.methods[n]
+		ok, err = ms.AnyMatchWithError(&other)
+	}
+	return ok, err
 }
 
 // paths returns the readings of the request's path, made once.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -229,7 +230,14 @@ func (v *visit) setsOf(h http.Header, target *url.URL) []cookie.SetCookie {
 // wrong password typed into a logged-in browser would count as right.
 func (a *attempt) proveVisitor() {
 	p := a.login.Proof
-	if p == nil || len(p.Yes) == 0 || p.User != nil {
+	if p != nil && p.User != nil {
+		return
+	}
+	if p == nil || len(p.Yes) == 0 {
+		if a.isInAlready() {
+			a.withheld = true
+			a.forgetLine()
+		}
 		return
 	}
 	if len(a.opened) == 0 || !a.wasVerified && a.isVisitors(p) {
@@ -321,10 +329,19 @@ func (v *visit) isAccount(ctx context.Context, name, id string) bool {
 	return err == nil && acc.ID == id
 }
 
+// standingID is whose the opened values are.
+func (v *visit) standingID() account.StandingID {
+	if v.verified() {
+		return v.session.Standing
+	}
+	return v.line
+}
+
 // unproved reports whether one of the opened values is to be proved.
 func (v *visit) unproved() bool {
-	for _, o := range v.opened {
-		if o.toBeProved() && !v.g.proven.has(o.sealed, v.now) {
+	id := v.standingID()
+	for i := range v.opened {
+		if v.g.proven.mustProve(id, &v.opened[i], v.now) {
 			return true
 		}
 	}
@@ -336,28 +353,92 @@ func (v *visit) unproved() bool {
 // user's, on a line nobody's. It answers itself and returns false if not.
 func (v *visit) prove() (bool, error) {
 	p := v.g.whoProof
-	if p == nil || !v.protected || !v.unproved() {
+	if p == nil {
 		return true, nil
 	}
+	v.turn = v.g.proven.now()
+	if !v.protected || !v.unproved() {
+		return true, nil
+	}
+	v.asking = true
 	target, err := v.fixedTarget(p, "")
 	if err != nil {
 		return false, err
 	}
-	result, err := v.ask(p, target, v.jar())
-	switch {
-	case err != nil:
-		v.g.Logger.Error("a proof failed", zap.Error(err))
-	case v.verified() && result.user != "" && v.isAccount(v.r.Context(), result.user, v.session.Account),
-		!v.verified() && result.no && !result.yes:
-		for _, o := range v.opened {
-			v.g.proven.add(o.sealed, v.now)
+	id := v.standingID()
+	for range proofTries {
+		v.turn = v.g.proven.now()
+		result, err := v.ask(p, target, v.jar())
+		switch {
+		case err != nil:
+			v.g.Logger.Error("a proof failed", zap.Error(err))
+			return false, v.foreign(err)
+		case v.isProvedBy(result):
+		case !result.yes && !result.no:
+			return false, v.foreign(errors.New("the page of the proof shows neither a user nor a visitor"))
+		default:
+			return false, v.foreign(nil)
+		}
+		for i := range v.opened {
+			v.g.proven.add(id, v.opened[i].sealed, v.turn, v.now)
 		}
 		v.goOnWith(result.sets)
-		return true, nil
-	case !result.yes && !result.no:
-		err = errors.New("the page of the proof shows neither a user nor a visitor")
+		if !v.g.proven.changed(id, v.turn, math.MaxInt) {
+			return true, nil
+		}
 	}
-	return false, v.foreign(err)
+	return false, v.refuse(page.LoginRunning, nil)
+}
+
+// proofTries is how often a proof is asked for while other requests of the same
+// standing come to their end.
+const proofTries = 3
+
+// inheritsProof reports whether what the answer sets is proved as far as the
+// request's own values were: they were proved or need no proof, and the request
+// can have logged nobody in. It matters only where a standing is doubted.
+func (v *visit) inheritsProof(flags byte) bool {
+	return v.g.whoProof != nil && flags == 0 && !v.running && len(v.opened) > 0 && v.g.proven.isDoubted(v.standingID(), v.opened)
+}
+
+// isProvedBy reports whether a proof says of the opened values what they must
+// be: in a verified session its user's, on a line nobody's.
+func (v *visit) isProvedBy(result said) bool {
+	if v.verified() {
+		return result.user != "" && v.isAccount(v.r.Context(), result.user, v.session.Account)
+	}
+	return result.no && !result.yes
+}
+
+// stillProved reports, when the answer to a protected request is there, whether
+// it is its standing's: where another request may have logged somebody in
+// meanwhile, the proof is asked for once more.
+//
+// It returns the cookies of the answer with those that the proof has set.
+func (v *visit) stillProved(sets []cookie.SetCookie) (bool, []cookie.SetCookie) {
+	p := v.g.whoProof
+	if p == nil || len(v.opened) == 0 {
+		return true, sets
+	}
+	own := 0
+	if v.running {
+		own = 1
+	}
+	if !v.g.proven.changed(v.standingID(), v.turn, own) {
+		return true, sets
+	}
+	target, err := v.fixedTarget(p, "")
+	if err != nil {
+		return false, sets
+	}
+	jar := v.jar()
+	jar.Overlay(sets, v.orig.EscapedPath(), v.now)
+	result, err := v.ask(p, target, jar)
+	if err != nil {
+		v.g.Logger.Error("a proof failed", zap.Error(err))
+		return false, sets
+	}
+	return v.isProvedBy(result), cookie.Last(append(sets, result.sets...), v.orig.EscapedPath(), v.r.Host)
 }
 
 // foreign ends what turned out to be another user's, or cannot be proved.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
-	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
 
@@ -37,7 +36,11 @@ func (v *visit) release(ctx context.Context, held heldAnswer, s account.Session,
 		}
 		if ok && v.sameOrigin(target) && v.address != held.At {
 			target.Scheme, target.Host = "", ""
-			held.Answer.Header.Set("Location", target.String())
+			to := target.String()
+			if strings.HasPrefix(to, "//") {
+				to = "/." + to // Its first segment would be a host.
+			}
+			held.Answer.Header.Set("Location", to)
 		}
 	}
 	writeAnswer(v.w, held.Answer)
@@ -47,7 +50,7 @@ func (v *visit) release(ctx context.Context, held heldAnswer, s account.Session,
 // releaseCookies seals what the login carried and what its answer set; of what
 // has one name, path and domain, the answer's counts.
 func (v *visit) releaseCookies(ctx context.Context, h http.Header, held heldAnswer, s account.Session) error {
-	sl := &sealer{v: v, standing: seal.Standing{Kind: seal.KindSession, ID: s.Standing}}
+	sl := v.sessionSealer(&s)
 	all := make([]cookie.SetCookie, 0, len(held.Carried)+len(held.Sets))
 	for _, c := range held.Carried {
 		set, err := c.set(v.now)

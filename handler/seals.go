@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,8 +25,11 @@ type openedCookie struct {
 	value string
 	attrs cookie.Attributes
 	flags byte
-	// sealed is what the browser sent.
+	// sealed is what the browser sent, and issued when it was sealed.
 	sealed string
+	issued time.Time
+	// handle is under what the store keeps the value, empty if it does not.
+	handle string
 }
 
 // flagHandle says that the sealed value is the handle of one that is kept in
@@ -123,7 +125,7 @@ func (v *visit) openWhere(mine func(seal.Value) bool) error {
 		if err != nil || v.now.Sub(s.Issued) > v.g.AppSessionMax || !mine(s) {
 			continue
 		}
-		o := openedCookie{pair: i, name: p.Name, value: s.Value, flags: s.Flags, sealed: p.Value}
+		o := openedCookie{pair: i, name: p.Name, value: s.Value, flags: s.Flags, sealed: p.Value, issued: s.Issued}
 		if o.attrs, err = cookie.ParseAttributes(s.Attributes); err != nil {
 			continue
 		}
@@ -157,7 +159,7 @@ func (v *visit) fetch(o *openedCookie) (bool, error) {
 		v.g.Logger.Error("a cookie's value in the store does not open", zap.String("cookie", o.name), zap.Error(err))
 		return false, nil
 	}
-	o.value = string(plain)
+	o.handle, o.value = o.value, string(plain)
 	return true, nil
 }
 
@@ -208,6 +210,11 @@ type sealer struct {
 	v        *visit
 	standing seal.Standing
 	flags    byte
+	// proved says that the values which the request went on with were proved
+	// and that it can have changed nothing, so that what it set is proved too.
+	proved bool
+	// until is when what the store keeps of it may be forgotten.
+	until time.Time
 }
 
 // line writes one Set-Cookie line with the value sealed. A line that deletes
@@ -221,6 +228,9 @@ func (s *sealer) line(ctx context.Context, c cookie.SetCookie) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if s.proved {
+		v.g.proven.add(s.standing.ID, sealed, v.turn, v.now)
+	}
 	return c.Rewrite(sealed, v.orig.EscapedPath()), nil
 }
 
@@ -228,24 +238,13 @@ func (s *sealer) value(ctx context.Context, name, value string, attrs cookie.Att
 	v := s.v
 	val := seal.Value{Standing: s.standing, Issued: v.now, Attributes: attrs.Append(nil), Flags: s.flags, Value: value}
 	if seal.SealedLen(name, value, val.Attributes) > maxCookie {
-		handle, err := v.keepValue(ctx, value)
+		handle, err := s.keepValue(ctx, name, value, attrs.Path)
 		if err != nil {
 			return "", err
 		}
 		val.Value, val.Flags = handle, val.Flags|flagHandle
 	}
 	return v.parts.Ring.SealCookie(v.g.Instance, name, val, v.now), nil
-}
-
-// keepValue puts a value in the store that would be too large when sealed.
-func (v *visit) keepValue(ctx context.Context, value string) (string, error) {
-	id, err := v.g.newStanding()
-	if err != nil {
-		return "", err
-	}
-	handle := hex.EncodeToString(id[:])
-	sealed := v.parts.Ring.Seal(seal.PurposeCookie, []byte(handle), []byte(value), v.now)
-	return handle, v.parts.Store.PutValue(ctx, handle, sealed, v.now.Add(v.g.AppSessionMax))
 }
 
 // answerCookies returns the cookies of an answer that count: the last line per
@@ -322,16 +321,18 @@ func (v *visit) keepReadable(h http.Header, sets []cookie.SetCookie) {
 // session, of its line, or of a new line.
 func (v *visit) answerStanding(flags byte) (*sealer, error) {
 	if v.verified() {
-		return &sealer{v: v, standing: seal.Standing{Kind: seal.KindSession, ID: v.session.Standing}, flags: flags}, nil
+		s := v.sessionSealer(&v.session)
+		s.flags, s.proved = flags, v.inheritsProof(flags)
+		return s, nil
 	}
-	if v.line.IsZero() {
-		line, err := v.g.newStanding()
-		if err != nil {
+	line := v.line
+	if line.IsZero() {
+		var err error
+		if line, err = v.g.newStanding(); err != nil {
 			return nil, err
 		}
-		return &sealer{v: v, standing: seal.Standing{Kind: seal.KindLine, ID: line}, flags: flags}, nil
 	}
-	return &sealer{v: v, standing: seal.Standing{Kind: seal.KindLine, ID: v.line}, flags: flags}, nil
+	return &sealer{v: v, standing: seal.Standing{Kind: seal.KindLine, ID: line}, flags: flags, proved: v.inheritsProof(flags)}, nil
 }
 
 // deleteOpened makes the browser forget the cookies that the request opened.

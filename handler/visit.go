@@ -30,6 +30,10 @@ type visit struct {
 	orig    *url.URL
 	address string
 
+	// methods are those that headers of the request name beside its own, which
+	// some apps take in its place: rules are asked about them too.
+	methods []string
+
 	allPaths    []string
 	strictPaths int
 	// query is the request's query as matchers can read it.
@@ -60,6 +64,16 @@ type visit struct {
 
 	protected bool
 	body      *requestBody
+	// turn is since when nobody can have been logged in under the opened values
+	// without the proven cache knowing it; asking says that a proof was asked
+	// for before the request went on, and running that the request is one that
+	// may log somebody in itself.
+	turn    uint64
+	asking  bool
+	running bool
+	// sent is the visit as it was when the request went to the app, for what
+	// runs beside it.
+	sent *visit
 	// instead, if set, answers in place of an answer that was dropped.
 	instead func() error
 }

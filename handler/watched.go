@@ -29,6 +29,7 @@ func (v *visit) watchBody() *watchedBody {
 	}
 	// The body is read while the answer comes, which may change the visit.
 	asked := *v
+	v.sent = &asked
 	b := &watchedBody{ReadCloser: v.r.Body, v: &asked, opened: len(v.opened) > 0}
 	v.r.Body = b
 	return b
@@ -41,16 +42,7 @@ func (v *visit) hasBody() bool {
 // waited reports whether the standing was looked up a while ago: before a body
 // was read, or before a proof was asked for.
 func (v *visit) waited() bool {
-	return len(v.opened) > 0 && (v.hasBody() || v.protected && v.g.whoProof != nil && v.wasToBeProved())
-}
-
-func (v *visit) wasToBeProved() bool {
-	for i := range v.opened {
-		if v.opened[i].toBeProved() {
-			return true
-		}
-	}
-	return false
+	return len(v.opened) > 0 && (v.hasBody() || v.asking)
 }
 
 // Read hands a piece of the body on.
@@ -61,9 +53,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 		return 0, errStandingChanged
 	}
 	if err == io.EOF { //nolint:errorlint // Readers return it as it is.
-		// No rule has seen what stands in a trailer.
-		delete(b.v.r.Trailer, "Cookie")
-		delete(b.v.r.Trailer, "Authorization")
+		b.v.cleanTrailer()
 	}
 	return n, err
 }

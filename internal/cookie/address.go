@@ -4,8 +4,12 @@ import "strings"
 
 // SessionNames returns the names under which servers look for a session in an
 // address, whatever the operator says: PHP, Java, ASP.NET, and the common sid.
-func SessionNames() []string {
-	return []string{"PHPSESSID", "JSESSIONID", "ASP.NET_SessionId", "sid"}
+func SessionNames() []string { return append(ServerSessionNames(), "sid") }
+
+// ServerSessionNames returns those of SessionNames that a server looks for by
+// itself, and that no form has as a field of its own.
+func ServerSessionNames() []string {
+	return []string{"PHPSESSID", "JSESSIONID", "ASP.NET_SessionId"}
 }
 
 // StripQuery returns a raw query (without the '?') less the fields that hold a

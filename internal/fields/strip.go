@@ -36,6 +36,10 @@ func (b *Body) Strip(r *http.Request, is func(name string) bool) error {
 	return nil
 }
 
+// IsForm reports whether the body says that it is a form, urlencoded or
+// multipart: the two that servers read fields of by themselves.
+func (b *Body) IsForm() bool { return b.media.kind == kindForm || b.media.kind == kindMultipart }
+
 // replace puts another body in place of the one that was read.
 func (b *Body) replace(r *http.Request, raw []byte) {
 	b.raw = raw
