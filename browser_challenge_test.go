@@ -413,7 +413,7 @@ func focusOn(t *testing.T, p *browser.Page, words string) {
 			Visible bool
 		}
 		p.Eval(`(() => {
-			const e = document.activeElement, s = getComputedStyle(e);
+			const e = document.activeElement || document.documentElement, s = getComputedStyle(e);
 			return {Text: (e.innerText || e.value || e.name || "").trim(), Visible: s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2};
 		})()`, &on)
 		if strings.HasPrefix(on.Text, words) {
@@ -442,7 +442,7 @@ func keyboardAlone(t *testing.T, b *browser.Browser) {
 	p.WaitText("Enter the code we texted you")
 	focusOn(t, p, "Send again")
 	p.PressKeys("\r")
-	p.WaitText("This works in")
+	p.WaitText("No other text message was sent yet")
 	focusOn(t, p, "Cancel")
 	p.PressKeys("\r")
 	p.WaitURL("/login")
