@@ -113,7 +113,7 @@ func readMeta(tx *bbolt.Tx) (meta, error) {
 	if version > format {
 		return meta{}, &newerError{version}
 	}
-	epoch, err := time.Parse(time.RFC3339Nano, string(b.Get([]byte(metaEpoch))))
+	epoch, err := readEpoch(b.Get([]byte(metaEpoch)))
 	if err != nil {
 		return meta{}, fmt.Errorf("its epoch cannot be read: %w", err)
 	}
@@ -123,6 +123,14 @@ func readMeta(tx *bbolt.Tx) (meta, error) {
 		}
 	}
 	return meta{epoch: epoch, file: string(b.Get([]byte(metaFile)))}, nil
+}
+
+func readEpoch(raw []byte) (time.Time, error) {
+	text, err := unframe(bucketMeta, []byte(metaEpoch), raw)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339Nano, string(text))
 }
 
 // newerError is a file that a newer version has written.
@@ -161,13 +169,17 @@ func isEmpty(tx *bbolt.Tx) bool {
 
 func writeMeta(tx *bbolt.Tx, m meta) error {
 	b := tx.Bucket([]byte(bucketMeta))
-	for _, kv := range [][2]string{
-		{metaFormat, strconv.Itoa(format)},
-		{metaEpoch, m.epoch.Format(time.RFC3339Nano)},
-		{metaFile, m.file},
+	epoch := []byte(m.epoch.Format(time.RFC3339Nano))
+	for _, kv := range []struct {
+		key   string
+		value []byte
+	}{
+		{metaFormat, []byte(strconv.Itoa(format))},
+		{metaEpoch, frame(bucketMeta, []byte(metaEpoch), epoch)},
+		{metaFile, []byte(m.file)},
 	} {
-		if err := b.Put([]byte(kv[0]), []byte(kv[1])); err != nil {
-			return fmt.Errorf("write %s: %w", kv[0], err)
+		if err := b.Put([]byte(kv.key), kv.value); err != nil {
+			return fmt.Errorf("write %s: %w", kv.key, err)
 		}
 	}
 	return nil
@@ -231,7 +243,7 @@ func (s *Store) standRunning(t *txn) error {
 	for _, key := range keys {
 		l, err := get(t.tx, locks, key)
 		if err != nil {
-			s.log("a lock cannot be read; its line stays locked", "error", err)
+			s.complain(err)
 			continue
 		}
 		if l == nil {
@@ -255,7 +267,7 @@ func (s *Store) readSessions(tx *bbolt.Tx) (map[account.SessionID]*account.Sessi
 	err := tx.Bucket([]byte(sessions.bucket)).ForEach(func(k, raw []byte) error {
 		v, err := sessions.decode(k, raw)
 		if err != nil {
-			s.log("a session cannot be read and counts as ended", "error", err)
+			s.complain(err)
 			return nil
 		}
 		all[v.ID] = v

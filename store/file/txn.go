@@ -31,7 +31,7 @@ func get[T any](tx *bbolt.Tx, k *kind[T], key []byte) (*T, error) {
 
 // put writes a record and its entry in the expiry index.
 func put[T any](t *txn, k *kind[T], key []byte, v *T) error {
-	raw, err := k.encode(v)
+	raw, err := k.encode(key, v)
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,7 @@ func remove[T any](t *txn, k *kind[T], key []byte) error {
 	if err == nil && old == nil {
 		return nil
 	}
+	t.store.complain(err)
 	if old != nil {
 		if err := t.erase(bucketExpiry, k.expiryKey(key, old)); err != nil {
 			return err
