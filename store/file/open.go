@@ -153,13 +153,30 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 		return m, true, writeMeta(tx, m)
 	}
 	m, err := readMeta(tx)
-	if err != nil || m.file == file {
+	if err != nil {
 		return m, false, err
 	}
-	log("the store's file is a copy: a new epoch begins, and anonymous seals from before do not open",
-		"epoch_before", m.epoch)
-	m = meta{epoch: now.UTC().Round(0), file: file}
-	return m, true, writeMeta(tx, m)
+	copied := m.file != file
+	if copied {
+		log("the store's file is a copy: a new epoch begins, and anonymous seals from before do not open",
+			"epoch_before", m.epoch)
+		m = meta{epoch: after(m.epoch, now), file: file}
+		err = writeMeta(tx, m)
+	}
+	if m.epoch.After(now) {
+		log("the clock of this machine is behind the store's epoch: anonymous seals do not open until then; set the clock right",
+			"epoch", m.epoch, "clock", now)
+	}
+	return m, copied, err
+}
+
+// after is now, but where the clock was set back it is later than the epoch
+// before: else seals of that one would open again.
+func after(epoch, now time.Time) time.Time {
+	if now.After(epoch) {
+		return now.UTC().Round(0)
+	}
+	return epoch.Add(time.Millisecond)
 }
 
 func isEmpty(tx *bbolt.Tx) bool {
