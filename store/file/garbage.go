@@ -85,7 +85,7 @@ func (s *Store) complain(err error) {
 	switch {
 	case known || n > maxComplaints:
 	case n == maxComplaints:
-		s.log("more records in the store's file cannot be read; no further ones are named until the next start: put a backup in its place, under a new name")
+		s.log("more records in the store's file cannot be read; no further ones are named until the next start: stop the gateway, move the file away and put a backup in its place")
 	default:
 		s.log("a record in the store's file cannot be read",
 			"bucket", g.bucket, "key", g.key, "so", g.meaning, "error", g.err)

@@ -81,7 +81,7 @@ func openDB(path string) (db *bbolt.DB, err error) {
 }
 
 func damaged(path string, err error) error {
-	return fmt.Errorf("%s is not a store's file, or it is damaged, and was left as it is: put a backup in its place, or move it away to begin with an empty store: %w", path, err)
+	return fmt.Errorf("%s is not a store's file, or it is damaged, and was left as it is: move it away, then put a backup in its place or begin with an empty store: %w", path, err)
 }
 
 // checkSize refuses a file that was cut off: its missing pages would be asked

@@ -53,7 +53,7 @@ var (
 var (
 	accounts = &kind[account.Account]{
 		bucket:  "accounts",
-		meaning: "nobody can log in as this user, and the account cannot be replaced: put a backup of the store in its place, under a new name",
+		meaning: "nobody can log in as this user, and the account cannot be replaced: stop the gateway, move the store's file away and put a backup in its place",
 		check: func(key []byte, a *account.Account) error {
 			if string(accountKey(a.Instance, a.ID)) != string(key) {
 				return errOtherKey
@@ -64,7 +64,7 @@ var (
 	// names find an account's id by instance and name or alias.
 	names = &kind[nameOf]{
 		bucket:  "names",
-		meaning: "nobody can log in as this user, and the account cannot be replaced: put a backup of the store in its place, under a new name",
+		meaning: "nobody can log in as this user, and the account cannot be replaced: stop the gateway, move the store's file away and put a backup in its place",
 		check: func(_ []byte, n *nameOf) error {
 			if n.Account == "" {
 				return errors.New("it names nobody")
