@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	defaultPatience = 10 * time.Second
+	defaultPatience = 30 * time.Second
 	pollInterval    = 20 * time.Millisecond
 	shownText       = 2000
 )
 
 // Page is one tab of one person. Its methods fail the test that the page was
-// opened for; each waits at most the page's patience, 10 s unless Patience says
+// opened for; each waits at most the page's patience, 30 s unless Patience says
 // otherwise.
 type Page struct {
 	t        testing.TB
@@ -79,7 +79,7 @@ func (p *Page) NewTab(t testing.TB) *Page {
 	return tab
 }
 
-// Patience sets how long each following call may take, 10 s from the start.
+// Patience sets how long each following call may take, 30 s from the start.
 func (p *Page) Patience(d time.Duration) { p.patience = d }
 
 // Open goes to an address and waits until the page has loaded, whatever its
