@@ -180,7 +180,11 @@ func (s *site) code(user string) string {
 	defer s.mu.Unlock()
 	for {
 		now := time.Now().Unix() / 30
+		left := 30 - time.Now().Unix()%30
 		for step := now - 1; step <= now; step++ {
+			if step < now && left < 10 {
+				continue // It would be too old by the time it is entered.
+			}
 			if step > s.taken[user] {
 				s.taken[user] = step
 				return s.codeAt(step)
