@@ -137,7 +137,7 @@ func (e *newerError) Error() string {
 func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any)) (meta, bool, error) {
 	if isEmpty(tx) {
 		m := meta{epoch: now.UTC().Round(0), file: file}
-		for _, name := range append(recordBuckets(), bucketMeta) {
+		for _, name := range append(recordBuckets(), sightings.bucket, bucketMeta) {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return meta{}, false, fmt.Errorf("make bucket %s: %w", name, err)
 			}
@@ -145,8 +145,12 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 		return m, true, writeMeta(tx, m)
 	}
 	m, err := readMeta(tx)
-	if err != nil || m.file == file {
+	if err != nil {
 		return m, false, err
+	}
+	added, err := addSightings(tx)
+	if err != nil || m.file == file {
+		return m, added, err
 	}
 	log("the store's file is a copy: a new epoch begins, and anonymous seals from before do not open",
 		"epoch_before", m.epoch)
