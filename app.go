@@ -153,6 +153,7 @@ func (a *App) Start() error {
 	if err := a.shared.start(); err != nil {
 		return err
 	}
+	a.warnAtStart()
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.trying = cancel
 	go tryLoginPages(ctx, found, a.logger)

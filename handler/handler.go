@@ -85,6 +85,8 @@ type Config struct {
 	Readable, CredentialCookies []string
 	CredentialFields            []string
 	UnknownUser                 UnknownUser
+	// Observe only watches: nothing is held, asked for, sealed or refused.
+	Observe bool
 	// Prefix begins and ends with a slash.
 	Prefix       string
 	CookieDomain string
@@ -121,6 +123,8 @@ type Gate struct {
 	// hinted is when the operator was last told of a form that no login tells,
 	// in Unix nanoseconds.
 	hinted atomic.Int64
+	// watch is nil but in mode observe.
+	watch *watcher
 }
 
 // SetHosts tells the gate which hosts the operator's config names for it. It
@@ -137,6 +141,9 @@ var csrfNames = []string{
 func New(c Config) (*Gate, error) {
 	g := &Gate{Config: c, proven: newProvenCache()}
 	g.own = "two-factor-" + c.Instance
+	if c.Observe {
+		g.watch = newWatcher(g)
+	}
 	var err error
 	if g.readable, err = cookie.NewMatcher(append(csrfNames[:len(csrfNames):len(csrfNames)], c.Readable...)...); err != nil {
 		return nil, fmt.Errorf("readable: %w", err)
@@ -184,6 +191,9 @@ func (p *Proof) compile() error {
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if call := ownCallOf(r.Context()); call != nil && call.gate == g {
 		return call.serve(w, r, next)
+	}
+	if g.Observe {
+		return g.observe(w, r, next)
 	}
 	v := &visit{g: g, w: w, r: r, next: next, now: g.Clock(), came: cameWithOf(r)}
 	v.readAddress()

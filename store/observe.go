@@ -23,7 +23,7 @@ type Observations interface {
 // SeenFor is how long an entry is kept after it was last seen.
 const SeenFor = 90 * 24 * time.Hour
 
-// The largest sizes of an entry, in bytes.
+// The largest sizes of an entry, in bytes. Its texts are UTF-8.
 const (
 	MaxSeenKey    = 512
 	MaxSeenDetail = 512

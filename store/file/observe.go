@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"go.etcd.io/bbolt"
 
@@ -51,6 +52,8 @@ func checkSeen(s *store.Seen) error {
 		return fmt.Errorf("the key of what was seen has %d bytes: 1 to %d are stored", len(s.Key), store.MaxSeenKey)
 	case len(s.Detail) > store.MaxSeenDetail:
 		return fmt.Errorf("the detail of what was seen has %d bytes: at most %d are stored", len(s.Detail), store.MaxSeenDetail)
+	case !utf8.ValidString(s.Key) || !utf8.ValidString(s.Detail):
+		return errors.New("what was seen is no UTF-8")
 	case s.Count < 0 || s.Last.IsZero() || s.Last.Before(s.First):
 		return errors.New("what was seen has no count, or no time")
 	}

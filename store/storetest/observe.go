@@ -111,6 +111,7 @@ func observationTests() []test {
 				"no key":           func(s *store.Seen) { s.Key = "" },
 				"a long key":       func(s *store.Seen) { s.Key = strings.Repeat("k", store.MaxSeenKey+1) },
 				"a long detail":    func(s *store.Seen) { s.Detail = strings.Repeat("d", store.MaxSeenDetail+1) },
+				"no UTF-8":         func(s *store.Seen) { s.Key = "\xff" },
 				"a negative count": func(s *store.Seen) { s.Count = -1 },
 				"no time":          func(s *store.Seen) { s.First, s.Last = time.Time{}, time.Time{} },
 			} {
