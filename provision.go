@@ -74,6 +74,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Instance: h.Name, Logins: h.Logins, LoginPage: h.LoginPage,
 		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
 		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
+		Tokens: h.Tokens, Carried: h.Carried,
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
@@ -102,17 +103,9 @@ func (h *Handler) refuseLater() error {
 	}{
 		{"identity", h.Identity != ""},
 		{"step_up", len(h.StepUps) > 0},
-		{"token <matcher>", len(h.Tokens) > 0},
-		{"carried", len(h.Carried) > 0},
 		{"speaks_for", len(h.SpeaksFor) > 0},
 		{"mode observe", h.Mode == "observe"},
 		{"unknown_user enrol", h.UnknownUser == "enrol"},
-	}
-	for _, l := range h.Logins {
-		later = append(later, struct {
-			name string
-			set  bool
-		}{"token in login", l.TokenJSON != ""})
 	}
 	for _, l := range later {
 		if l.set {
@@ -177,6 +170,11 @@ func (h *Handler) loadMatchers(ctx caddy.Context, c *handler.Config) error {
 		l := &h.Logins[i]
 		if err := loadMatchers(ctx, l, "MatchRaw", &l.Match); err != nil {
 			return fmt.Errorf("two_factor: login %d: %w", i+1, err)
+		}
+	}
+	for i := range h.Tokens {
+		if err := loadMatchers(ctx, &h.Tokens[i], "MatchRaw", &h.Tokens[i].Match); err != nil {
+			return fmt.Errorf("two_factor: token %d: %w", i+1, err)
 		}
 	}
 	return nil

@@ -93,6 +93,8 @@ func (v *visit) answer(form url.Values) error {
 		return v.refuse(page.ChallengeExpired, nil)
 	case v.session.State == account.StatePassed, v.session.State == account.StateVerified:
 		return v.refuse(page.AlreadyUsed, nil)
+	case v.session.State == account.StateAgain:
+		return v.signInOnceMore("")
 	case v.session.State == account.StateCancelled:
 		return v.refuse(page.Cancelled, nil)
 	case v.session.Suspended():

@@ -84,7 +84,11 @@ type Config struct {
 	// Readable and CredentialCookies are NAME or NAME*.
 	Readable, CredentialCookies []string
 	CredentialFields            []string
-	UnknownUser                 UnknownUser
+	// Tokens are the routes whose answers in a verified session carry new
+	// tokens, and Carried says where requests carry them.
+	Tokens      []Token
+	Carried     []Carried
+	UnknownUser UnknownUser
 	// Prefix begins and ends with a slash.
 	Prefix       string
 	CookieDomain string
@@ -110,8 +114,8 @@ type Gate struct {
 	credentials cookie.Matcher
 	// addressed are names of session cookies that are taken out of addresses.
 	addressed cookie.Matcher
-	// fielded are names of fields that carry a credential.
-	fielded cookie.Matcher
+	// fielded are names of fields that carry a credential or a token.
+	fielded fieldNames
 	proven  *provenCache
 	// whoProof is the proof that says who is logged in, at a fixed address; nil
 	// if there is none.
@@ -144,8 +148,8 @@ func New(c Config) (*Gate, error) {
 	if g.credentials, err = cookie.NewMatcher(c.CredentialCookies...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)
 	}
-	if g.fielded, err = cookie.NewMatcher(c.CredentialFields...); err != nil {
-		return nil, fmt.Errorf("credential field: %w", err)
+	if g.fielded, err = newFieldNames(c.CredentialFields, c.Carried); err != nil {
+		return nil, err
 	}
 	if g.addressed, err = cookie.NewMatcher(append(cookie.SessionNames(), c.CredentialCookies...)...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)

@@ -398,6 +398,9 @@ func (a *attempt) unchanged(kept hold.Answer) error {
 	if err := a.resume(ctx, kept.Header); err != nil {
 		return a.refuse(page.StoreUnavailable, err)
 	}
+	if token := tokenIn(a.login.TokenJSON, parseJSON(kept.Body)); token != "" && !a.bindToken(ctx, token) {
+		return a.refuse(page.SessionEnded, nil)
+	}
 	a.write(kept)
 	return nil
 }

@@ -97,7 +97,7 @@ func (v *visit) pending() bool {
 // living reports whether the browser has a session that is neither passed nor
 // cancelled.
 func (v *visit) living() bool {
-	return v.found && (v.session.State == account.StatePending || v.session.State == account.StateVerified)
+	return v.found && v.session.Suspends()
 }
 
 // ctx is for what must be done even if the client goes away.

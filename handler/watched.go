@@ -64,6 +64,11 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 		// No rule has seen what stands in a trailer.
 		delete(b.v.r.Trailer, "Cookie")
 		delete(b.v.r.Trailer, "Authorization")
+		for name := range b.v.r.Trailer {
+			if b.v.g.fielded.matchHeader(name) {
+				delete(b.v.r.Trailer, name)
+			}
+		}
 	}
 	return n, err
 }

@@ -46,12 +46,21 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	if !unknown {
 		sess.Account = acc.ID
 	}
+	if a.login.User != "" && (user == a.login.User || a.sameAccount(ctx, user, a.login.User)) {
+		sess.Credential = a.ownCredential()
+	}
+	if token := tokenIn(a.login.TokenJSON, parseJSON(kept.Body)); token != "" {
+		sess.Tokens = []account.Fingerprint{a.fingerprint(kindToken, token)}
+	}
 	if sess.Standing, err = a.g.newStanding(); err != nil {
 		return a.refuse(page.StoreUnavailable, err)
 	}
 	decision := policy.Decision{Verdict: policy.Allow}
 	if !unknown {
 		decision = a.g.Policy.Decide(policy.Facts{User: user, Account: acc.ID, ClientIP: sess.ClientIP, UserAgent: sess.UserAgent})
+	}
+	if decision.Verdict == policy.Challenge && a.passesAgain(&sess) {
+		decision.Verdict = policy.Allow
 	}
 	a.g.Logger.Info("a login was assessed", zap.String("user", user), zap.String("client_ip", sess.ClientIP),
 		zap.String("verdict", string(decision.Verdict)), zap.Int("score", decision.Assessment.Score), zap.Any("signals", decision.Assessment.Signals))
@@ -75,7 +84,7 @@ func bounded(s string, n int) string {
 // begin is what the store records of this right password.
 func (a *attempt) begin(s account.Session) store.Begin {
 	b := store.Begin{Session: s, Login: a.id, Line: a.locked, LineUntil: s.Created.Add(a.g.AppSessionMax)}
-	if a.old != nil {
+	if a.old != nil && !a.againIsOver(s.Created) {
 		b.Old = &a.sessionID
 	}
 	return b
@@ -127,6 +136,8 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 	h := a.held(kept, s.Account)
 	if script {
 		h.Script, h.Back = true, a.cameFrom()
+		// A token would be lost on the way: only the script could take it.
+		s.Again = len(s.Tokens) > 0
 	}
 	sealed, err := a.sealHold(h, ch.ID)
 	if err != nil {
@@ -139,7 +150,7 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 		return a.refuse(page.StoreUnavailable, err)
 	}
 	a.settled = true
-	if f, ok := acc.Factor(ch.Factors[0]); ok && f.Kind == account.KindPhone {
+	if f, ok := acc.Factor(ch.Factors[0]); ok && f.Kind == account.KindPhone && !a.sentByItself() {
 		a.sendCode(ctx, ch, acc, f.ID)
 	}
 	a.setOwn(a.w.Header(), token)

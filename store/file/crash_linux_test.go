@@ -96,6 +96,7 @@ func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int6
 		{fact{What: "tried", ID: b.Challenge.ID, N: 1}, func() error { return second(s.CountAttempt(ctx, attempt, now)) }},
 		{fact{What: "tried", ID: b.Challenge.ID, N: 2}, func() error { return second(s.CountAttempt(ctx, attempt, now)) }},
 		{fact{What: "passed", ID: idOf(b.Session.ID), Begin: &store.Begin{Session: p.Next}, N: step}, func() error { return second(s.PassChallenge(ctx, p, now)) }},
+		{fact{What: "bound", ID: idOf(p.Next.ID)}, func() error { return s.BindToken(ctx, p.Next.ID, crashToken, now) }},
 		{fact{What: "suspended", ID: idOf(p.Next.ID)}, func() error { return second(s.SuspendSession(ctx, p.Next.ID, login, now)) }},
 		{fact{What: "resumed", ID: idOf(p.Next.ID)}, func() error { return s.ResumeSession(ctx, p.Next.ID, login, now) }},
 		{fact{What: "ended", ID: idOf(p.Next.ID)}, func() error { return s.EndSession(ctx, p.Next.ID) }},
@@ -126,7 +127,7 @@ func TestAKilledProcessLosesNothingThatItHasAcknowledged(t *testing.T) {
 		k.killed(dir, round*10+rand.N(10))
 		k.check(dir)
 	}
-	for _, what := range []string{"account", "locked", "lifted", "begun", "tried", "passed", "suspended", "resumed", "ended"} {
+	for _, what := range []string{"account", "locked", "lifted", "begun", "tried", "passed", "bound", "suspended", "resumed", "ended"} {
 		if k.count[what] == 0 {
 			t.Errorf("nothing was ever %s: the children did too little", what)
 		}
@@ -231,6 +232,8 @@ func (k *known) holds(s *Store, f fact, rest []fact) error {
 		return k.begun(s, f, said(rest, "passed"))
 	case "passed":
 		return k.passed(s, f)
+	case "bound":
+		return bound(s, f.ID, said(rest, "suspended"))
 	case "suspended":
 		// The login has died with its process.
 		return gone(s, f.ID, said(rest, "resumed"))
@@ -286,6 +289,19 @@ func (k *known) passed(s *Store, f fact) error {
 	copy(old[:], raw)
 	if v, err := s.Session(ctx, old, now); err != nil || v.State != account.StatePassed {
 		return fmt.Errorf("the pending session is %q, %w", v.State, err)
+	}
+	return nil
+}
+
+// crashToken is the token that is bound to every session.
+var crashToken = account.Fingerprint{1, 2, 3}
+
+func bound(s *Store, id string, may bool) error {
+	var sid account.SessionID
+	raw, _ := hex.DecodeString(id)
+	copy(sid[:], raw)
+	if v, ok := s.table.get(sid); !may && (!ok || !v.HasToken(crashToken)) {
+		return errors.New("the token is not bound")
 	}
 	return nil
 }

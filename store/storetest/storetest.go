@@ -33,7 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Sends", sendTests()},
 		{"Values", valueTests()},
 		{"Engine", engineTests()},
-		{"Races", raceTests()},
+		{"Races", append(raceTests(), tokenRaces()...)},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
