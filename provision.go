@@ -71,7 +71,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	config := handler.Config{
-		Instance: h.Name, Logins: h.Logins, LoginPage: h.LoginPage,
+		Instance: h.Name, Logins: h.Logins, Identity: h.Identity, LoginPage: h.LoginPage,
 		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
 		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
 		Tokens: h.Tokens, Carried: h.Carried,
@@ -101,7 +101,6 @@ func (h *Handler) refuseLater() error {
 		name string
 		set  bool
 	}{
-		{"identity", h.Identity != ""},
 		{"step_up", len(h.StepUps) > 0},
 		{"speaks_for", len(h.SpeaksFor) > 0},
 		{"mode observe", h.Mode == "observe"},
@@ -202,6 +201,9 @@ func loadMatchers(ctx caddy.Context, holder any, field string, to *caddyhttp.Mat
 // check checks what the settings mean together. It comes before the modules are
 // loaded, since loading empties the raw fields.
 func (h *Handler) check() error {
+	if len(h.Logins) == 0 && h.Identity == "" {
+		return errors.New("two_factor: there is neither a login nor an identity: without one nobody can pass")
+	}
 	for i := range h.Logins {
 		if err := validateLogin(&h.Logins[i]); err != nil {
 			return fmt.Errorf("two_factor: login %d: %w", i+1, err)

@@ -80,6 +80,9 @@ type Session struct {
 	// app has given to the session, at most MaxTokens, the newest last.
 	Credential Fingerprint   `json:"credential,omitzero"`
 	Tokens     []Fingerprint `json:"tokens,omitempty"`
+	// Identified says that the first factor was passed before the gateway: the
+	// session counts only together with an identity that is its user's.
+	Identified bool `json:"identified,omitempty"`
 	// Again says of a pending session that a right code leads to StateAgain.
 	Again bool `json:"again,omitempty"`
 	// ClientIP and UserAgent are of the login.

@@ -89,7 +89,7 @@ func (v *visit) answered() (bool, error) {
 // session is by now: each ends in words.
 func (v *visit) answer(form url.Values) error {
 	switch {
-	case !v.found:
+	case !v.found, v.anothers:
 		return v.refuse(page.ChallengeExpired, nil)
 	case v.session.State == account.StatePassed, v.session.State == account.StateVerified:
 		return v.refuse(page.AlreadyUsed, nil)

@@ -74,6 +74,9 @@ type Config struct {
 	// Instance is the name of the handler instance.
 	Instance string
 	Logins   []Login
+	// Identity is the placeholder of the user whose first factor was passed
+	// before; empty if there is none.
+	Identity string
 	Protect, Public, Block, Logout,
 	AllowPath caddyhttp.MatcherSets
 	// LoginPage is the path of the login page as the browser sees it; empty if
@@ -214,6 +217,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := v.readCookies(); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
+	v.readIdentity()
 	if rest, ok := strings.CutPrefix(v.orig.Path, g.Prefix); ok {
 		return v.ownPage(rest)
 	}
@@ -236,6 +240,9 @@ func (v *visit) route() error {
 		return v.login(login)
 	}
 	if v.found && v.session.State == account.StatePending {
+		if v.anothers && v.identity != "" {
+			return v.askIdentity()
+		}
 		return v.routePending()
 	}
 	if err := v.stripCredentials(); err != nil {
@@ -246,6 +253,9 @@ func (v *visit) route() error {
 	}
 	if v.protected, err = v.isProtected(); err != nil {
 		return v.refuse(page.Blocked, err)
+	}
+	if v.protected && !v.verified() && v.identity != "" {
+		return v.askIdentity()
 	}
 	if v.protected && !v.verified() && !v.mayGoAnonymous() {
 		return v.askForLogin()

@@ -37,6 +37,9 @@ type attempt struct {
 	// status and leadsTo are the answer's, for the log.
 	status  int
 	leadsTo string
+	// identified says that there is no login, since the first factor was passed
+	// before us.
+	identified bool
 	// withheld says that the values were taken off before the login went on.
 	withheld bool
 	// sets are the cookies of the answer and of proofs that count.
@@ -100,7 +103,7 @@ func (a *attempt) suspend() error {
 		return err
 	}
 	a.old = &s
-	if s.State == account.StateVerified {
+	if s.State == account.StateVerified && !a.anothers {
 		a.wasVerified = true
 		return a.openFor(seal.Standing{Kind: seal.KindSession, ID: s.Standing})
 	}

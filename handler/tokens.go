@@ -278,6 +278,9 @@ func (a *attempt) ownCredential() account.Fingerprint {
 // credentials that it had, with an asset or because of a link from elsewhere.
 // For such a one no code goes out before somebody asks for it.
 func (a *attempt) sentByItself() bool {
+	if a.identified {
+		return true
+	}
 	if u := a.login.Login.User; u == nil || u.From != FromBasic {
 		return false
 	}

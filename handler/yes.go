@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,7 +41,7 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	}
 	now := a.g.Clock()
 	sess := account.Session{
-		Instance: a.g.Instance, Account: folded, User: user, Created: now, LastSeen: now,
+		Instance: a.g.Instance, Identified: a.identified, Account: folded, User: user, Created: now, LastSeen: now,
 		ClientIP: a.clientIP(), UserAgent: bounded(a.r.UserAgent(), 512),
 	}
 	if !unknown {
@@ -121,7 +122,7 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 	s.ID, s.State, s.Expires = id, account.StatePending, s.Created.Add(a.g.Pending)
 	script := !a.wantsPage()
 	s.Address = a.address
-	if script || a.login.PasswordInQuery {
+	if script || a.login.PasswordInQuery || strings.HasPrefix(s.Address, "//") {
 		s.Address = ""
 	}
 	ch, err := a.parts.Challenges.Open(acc, a.g.Instance, id, account.PurposeLogin, s.Address, s.Created)
