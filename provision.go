@@ -74,7 +74,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Instance: h.Name, Logins: h.Logins, Identity: h.Identity, LoginPage: h.LoginPage,
 		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
 		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
-		Tokens: h.Tokens, Carried: h.Carried,
+		Tokens: h.Tokens, Carried: h.Carried, SpeaksFor: h.SpeaksFor,
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
@@ -102,7 +102,6 @@ func (h *Handler) refuseLater() error {
 		set  bool
 	}{
 		{"step_up", len(h.StepUps) > 0},
-		{"speaks_for", len(h.SpeaksFor) > 0},
 		{"mode observe", h.Mode == "observe"},
 		{"unknown_user enrol", h.UnknownUser == "enrol"},
 	}

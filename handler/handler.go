@@ -89,8 +89,11 @@ type Config struct {
 	CredentialFields            []string
 	// Tokens are the routes whose answers in a verified session carry new
 	// tokens, and Carried says where requests carry them.
-	Tokens      []Token
-	Carried     []Carried
+	Tokens  []Token
+	Carried []Carried
+	// SpeaksFor says whom a request speaks for, where an app keeps several
+	// users in one session.
+	SpeaksFor   []SpeaksFor
 	UnknownUser UnknownUser
 	// Prefix begins and ends with a slash.
 	Prefix       string
@@ -244,6 +247,9 @@ func (v *visit) route() error {
 			return v.askIdentity()
 		}
 		return v.routePending()
+	}
+	if err := v.heed(); err != nil {
+		return v.refuseLogin(err)
 	}
 	if err := v.stripCredentials(); err != nil {
 		return v.refuseLogin(err)
