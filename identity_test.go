@@ -249,6 +249,7 @@ func TestAnIdentitySessionEndsAndIsKeptOverAReload(t *testing.T) {
 	d.page("/contacts", basic(carol, right))
 	d.enterAs(carol, s.code(carol))
 	s.load(basicAuth(t, ""))
+	d.http.CloseIdleConnections()
 	if r := d.page("/contacts", basic(carol, right)); !isPageOf(r, carol) {
 		t.Errorf("after a reload: %d to %q", r.StatusCode, r.location())
 	}
@@ -327,5 +328,24 @@ func TestAnInstanceNeedsALoginOrAnIdentity(t *testing.T) {
 	h := Handler{}
 	if err := h.check(); err == nil || !strings.Contains(err.Error(), "neither a login nor an identity") {
 		t.Errorf("the JSON: %v", err)
+	}
+}
+
+func TestALoginUnderAnotherIdentityGoesWithoutTheSessionsValues(t *testing.T) {
+	l, upstream := newLedger(t)
+	s := startSite(t, strings.Replace(basicAuth(t, "login fields email password {\n\t\t\tyes redirect /dashboard*\n\t\t\tno status 200\n\t\t}"), "Remote-User", "X-Nobody", 1), upstream)
+	c := s.client()
+	c.page("/contacts", basic(alice, right))
+	c.enterAs(alice, s.code(alice))
+	c.page("/contacts", basic(alice, right))
+	c.page("/contacts", basic(alice, right))
+	if l.last(t).cookie("sid") == "" {
+		t.Fatal("the app's session does not come with her requests")
+	}
+	l.reset()
+	c.do(http.MethodPost, "/login", loginBody(carol, "wrong"), http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Authorization": {basic(carol, right)}})
+	if a := l.last(t); a.cookie("sid") != "" {
+		t.Errorf("her session reached the app with another's login: %q", a.Cookies)
 	}
 }

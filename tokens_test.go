@@ -294,6 +294,7 @@ func TestATokenThatIsRenewedInASessionIsBound(t *testing.T) {
 	}
 	// After a reload too.
 	s.load(tokenConfig("token json access_token", "carried header Authorization Bearer", "token /api/refresh json access_token"))
+	c.http.CloseIdleConnections()
 	if r := c.api("/api/me", "Authorization", "Bearer "+second); !speaksOf(r, alice) {
 		t.Errorf("after a reload: %d %s", r.StatusCode, r.body)
 	}
