@@ -216,8 +216,8 @@ func TestAnIdentityWithoutAnAccountIsRefusedOrAllowed(t *testing.T) {
 	if r := s.client().page("/contacts", basic("nobody@example.com", right)); r.StatusCode != http.StatusForbidden || len(u.arrivals()) > 0 {
 		t.Errorf("refuse: %d", r.StatusCode)
 	}
-	s.load(basicAuth(t, "unknown_user allow"))
 	c := s.client()
+	c.reload(basicAuth(t, "unknown_user allow"))
 	if r := c.page("/contacts", basic("nobody@example.com", right)); r.location() != "/contacts" {
 		t.Fatalf("allow: %d to %q", r.StatusCode, r.location())
 	}
@@ -244,12 +244,11 @@ func TestAnIdentitySessionEndsAndIsKeptOverAReload(t *testing.T) {
 	clock.pass(9 * time.Hour)
 	mustBeChallenged(t, "after 9 hours", c.page("/contacts", basic(alice, right)))
 	clock.pass(-9 * time.Hour)
-	s.load(basicAuth(t, ""))
 	d := s.client()
+	d.reload(basicAuth(t, ""))
 	d.page("/contacts", basic(carol, right))
 	d.enterAs(carol, s.code(carol))
-	s.load(basicAuth(t, ""))
-	d.http.CloseIdleConnections()
+	d.reload(basicAuth(t, ""))
 	if r := d.page("/contacts", basic(carol, right)); !isPageOf(r, carol) {
 		t.Errorf("after a reload: %d to %q", r.StatusCode, r.location())
 	}
