@@ -53,6 +53,9 @@ func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 		}
 		return v.readUser(l)
 	}
+	if v.r.ContentLength == 0 && v.r.Method != http.MethodConnect && v.r.URL.RawQuery == "" {
+		return nil, nil // there is no field at all
+	}
 	if err := v.readBody(); err != nil {
 		return nil, err
 	}
@@ -208,6 +211,10 @@ func (v *visit) stripAddress() {
 // stripCredentials removes what carries a credential from a request that is
 // not a login: Authorization, and every field declared a credential.
 func (v *visit) stripCredentials() error {
+	if len(v.g.CredentialFields) == 0 {
+		delete(v.r.Header, "Authorization")
+		return nil
+	}
 	return v.stripFields(v.g.fielded.FoldMatch)
 }
 

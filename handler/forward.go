@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
-	"github.com/caddy-twofactor/caddy-twofactor/internal/hold"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
@@ -25,15 +24,13 @@ func (v *visit) forward() error {
 		return v.refuse(page.SessionEnded, nil)
 	}
 	body := v.watchBody()
-	restore := v.setCookies()
-	defer restore()
+	v.setCookies()
+	defer v.restoreCookies()
 	logout, err := v.isLogout()
 	if err != nil {
 		return v.refuse(page.Blocked, err)
 	}
-	ed := hold.NewEditor(v.w, !v.protected, func(status int, h http.Header) bool {
-		return v.edit(status, h, logout)
-	})
+	ed := v.answerThrough(v.w, logout)
 	err = v.next.ServeHTTP(ed, v.r)
 	ed.Finish()
 	if v.cutOff() && (ed.Dropped() || !ed.Answered()) {
@@ -43,6 +40,7 @@ func (v *visit) forward() error {
 		return v.refuse(page.SessionEnded, nil)
 	}
 	if !ed.Dropped() {
+		v.passed()
 		return err
 	}
 	if v.instead != nil {

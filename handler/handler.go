@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -105,9 +106,10 @@ type Config struct {
 // Gate is one handler instance at work.
 type Gate struct {
 	Config
-	own         string
-	readable    cookie.Matcher
-	credentials cookie.Matcher
+	// own and secureOwn are the names of the own cookie, without TLS and with.
+	own, secureOwn string
+	readable       cookie.Matcher
+	credentials    cookie.Matcher
 	// addressed are names of session cookies that are taken out of addresses.
 	addressed cookie.Matcher
 	// fielded are names of fields that carry a credential.
@@ -121,6 +123,8 @@ type Gate struct {
 	// hinted is when the operator was last told of a form that no login tells,
 	// in Unix nanoseconds.
 	hinted atomic.Int64
+	// rooms are those that are not in use.
+	rooms sync.Pool
 }
 
 // SetHosts tells the gate which hosts the operator's config names for it. It
@@ -137,6 +141,10 @@ var csrfNames = []string{
 func New(c Config) (*Gate, error) {
 	g := &Gate{Config: c, proven: newProvenCache()}
 	g.own = "two-factor-" + c.Instance
+	g.secureOwn = "__Host-" + g.own
+	if c.CookieDomain != "" {
+		g.secureOwn = "__Secure-" + g.own
+	}
 	var err error
 	if g.readable, err = cookie.NewMatcher(append(csrfNames[:len(csrfNames):len(csrfNames)], c.Readable...)...); err != nil {
 		return nil, fmt.Errorf("readable: %w", err)
@@ -185,7 +193,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if call := ownCallOf(r.Context()); call != nil && call.gate == g {
 		return call.serve(w, r, next)
 	}
-	v := &visit{g: g, w: w, r: r, next: next, now: g.Clock(), came: cameWithOf(r)}
+	v := g.newVisit(w, r, next)
 	v.readAddress()
 	v.stripAddress()
 	if bad, err := v.isRefusedPath(); err != nil || bad {
@@ -213,7 +221,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if rest, ok := strings.CutPrefix(v.orig.Path, g.Prefix); ok {
 		return v.ownPage(rest)
 	}
-	return v.route()
+	return v.reuse(v.route())
 }
 
 // route is the order in which the rules are asked.
