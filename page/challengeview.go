@@ -1,0 +1,52 @@
+package page
+
+import "html/template"
+
+// challengeView is what the template of the challenge page is filled with.
+type challengeView struct {
+	frameView
+	Heading   []part
+	Who       []part
+	Alert     *alertView
+	Status    []part
+	Field     *fieldView
+	Send      *sendView
+	Note      [][]part
+	Warning   []part
+	Other     template.HTMLAttr
+	OtherMain bool
+	Cancel    template.HTMLAttr
+	// Stopped says that cancelling is all that is left to do.
+	Stopped bool
+	Hidden  hiddenView
+}
+
+// alertView is the error summary.
+type alertView struct {
+	Title   []part
+	Lines   [][]part
+	ToField bool
+}
+
+// fieldView is the code form.
+type fieldView struct {
+	Action  template.HTMLAttr
+	Label   []part
+	Hint    []part
+	Max     int
+	Invalid bool
+	Hidden  hiddenView
+}
+
+// sendView is the form that asks for a text.
+type sendView struct {
+	Action template.HTMLAttr
+	Text   []part
+	Label  []part
+	Hint   []part
+	Main   bool
+	Hidden hiddenView
+}
+
+// hiddenView is the hidden fields of every form.
+type hiddenView struct{ Challenge, Token, Factor string }
