@@ -21,16 +21,20 @@ const listPage = 64
 func (s *Store) Account(ctx context.Context, instance, folded string) (account.Account, error) {
 	var out account.Account
 	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		id := tx.Bucket([]byte(bucketNames)).Get(accountKey(instance, folded))
-		if id == nil {
+		key := accountKey(instance, folded)
+		n, err := get(tx, names, key)
+		if err != nil {
+			return err
+		}
+		if n == nil {
 			return store.ErrNotFound
 		}
-		a, err := get(tx, accounts, accountKey(instance, string(id)))
+		a, err := get(tx, accounts, accountKey(instance, n.Account))
 		if err != nil {
 			return err
 		}
 		if a == nil {
-			return &garbageError{bucketNames, errors.New("it names an account that is not there")}
+			return names.garbage(key, errors.New("it names an account that is not there"))
 		}
 		out = *a
 		return nil
@@ -50,6 +54,7 @@ func (s *Store) ListAccounts(ctx context.Context, instance string) iter.Seq2[acc
 				return
 			}
 			for _, p := range page {
+				s.complain(p.err)
 				if !yield(p.account, p.err) {
 					return
 				}
@@ -170,16 +175,18 @@ func putAccounts(t *txn, list []account.Account, claims map[string]claim) error 
 		}
 		replaced[string(key)] = old
 	}
-	names := t.tx.Bucket([]byte(bucketNames))
 	for key, c := range claims {
-		owner := string(names.Get([]byte(key)))
-		if owner == "" || owner == c.id {
+		owner, err := get(t.tx, names, []byte(key))
+		if err != nil {
+			return err
+		}
+		if owner == nil || owner.Account == c.id {
 			continue
 		}
 		// The owner gives it up if the list replaces the owner: did it keep
 		// the name, the list would claim it twice.
-		if _, ok := replaced[string(accountKey(c.instance, owner))]; !ok {
-			return fmt.Errorf("%q is a name of %q: %w", c.name, owner, store.ErrConflict)
+		if _, ok := replaced[string(accountKey(c.instance, owner.Account))]; !ok {
+			return fmt.Errorf("%q is a name of %q: %w", c.name, owner.Account, store.ErrConflict)
 		}
 	}
 
@@ -188,7 +195,7 @@ func putAccounts(t *txn, list []account.Account, claims map[string]claim) error 
 			continue
 		}
 		for _, name := range append([]string{old.ID}, old.Aliases...) {
-			if err := t.erase(bucketNames, accountKey(old.Instance, name)); err != nil {
+			if err := t.erase(names.bucket, accountKey(old.Instance, name)); err != nil {
 				return err
 			}
 		}
@@ -204,7 +211,7 @@ func putAccounts(t *txn, list []account.Account, claims map[string]claim) error 
 		}
 	}
 	for key, c := range claims {
-		if err := t.write(bucketNames, []byte(key), []byte(c.id)); err != nil {
+		if err := put(t, names, []byte(key), &nameOf{c.id}); err != nil {
 			return err
 		}
 	}

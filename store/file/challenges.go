@@ -204,7 +204,7 @@ func (s *Store) hold(t *txn, challenge string, now time.Time) (*account.Hold, er
 	h, err := get(t.tx, holds, []byte(challenge))
 	switch {
 	case isGarbage(err):
-		s.log("a hold cannot be read and counts as gone", "error", err)
+		s.complain(err)
 		return nil, store.ErrNotFound
 	case err != nil:
 		return nil, err

@@ -1,9 +1,12 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -131,7 +134,65 @@ func checkTable(t *testing.T, tx *bbolt.Tx, s *Store) {
 }
 
 func TestTheEngineKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return openNew(t) })
+	storetest.Run(t, func(t *testing.T) store.Store {
+		t.Parallel()
+		return openNew(t)
+	})
+}
+
+// The clock of the engine itself decides what is swept, and when; it must not
+// decide what a method answers.
+func TestTheEngineKeepsTheContractWhateverItsOwnClockSays(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		ahead  time.Duration
+		sweeps bool
+	}{
+		{"right, sweeping all the time", 0, true},
+		{"ten years behind, sweeping all the time", -10 * 365 * 24 * time.Hour, true},
+		{"ten years ahead, before it sweeps", 10 * 365 * 24 * time.Hour, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) store.Store {
+				t.Parallel()
+				// The epoch is the clock's too, and the contract wants it to be now.
+				var opened atomic.Bool
+				now := func() time.Time {
+					if opened.CompareAndSwap(false, true) {
+						return time.Now()
+					}
+					return time.Now().Add(tt.ahead)
+				}
+				s, err := Open(filepath.Join(t.TempDir(), "store.db"), Options{Now: now, SweepEvery: time.Hour})
+				must(t, err)
+				s.db.NoSync = true
+				stop := func() {}
+				if tt.sweeps {
+					stop = sweepAllTheTime(s)
+				}
+				t.Cleanup(func() {
+					stop()
+					checkFile(t, s)
+					must(t, s.Close())
+				})
+				return s
+			})
+		})
+	}
+}
+
+// sweepAllTheTime sweeps a store until it is stopped.
+func sweepAllTheTime(s *Store) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			_, _ = s.sweep(ctx), s.flush(ctx)
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 func TestWhatWasAcknowledgedIsThereAfterItWasOpenedAgain(t *testing.T) {

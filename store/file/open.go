@@ -81,7 +81,7 @@ func openDB(path string) (db *bbolt.DB, err error) {
 }
 
 func damaged(path string, err error) error {
-	return fmt.Errorf("%s is not a store's file, or it is damaged, and was left as it is: put a backup in its place, or move it away to begin with an empty store: %w", path, err)
+	return fmt.Errorf("%s is not a store's file, or it is damaged, and was left as it is: move it away, then put a backup in its place or begin with an empty store: %w", path, err)
 }
 
 // checkSize refuses a file that was cut off: its missing pages would be asked
@@ -113,7 +113,7 @@ func readMeta(tx *bbolt.Tx) (meta, error) {
 	if version > format {
 		return meta{}, &newerError{version}
 	}
-	epoch, err := time.Parse(time.RFC3339Nano, string(b.Get([]byte(metaEpoch))))
+	epoch, err := readEpoch(b.Get([]byte(metaEpoch)))
 	if err != nil {
 		return meta{}, fmt.Errorf("its epoch cannot be read: %w", err)
 	}
@@ -123,6 +123,14 @@ func readMeta(tx *bbolt.Tx) (meta, error) {
 		}
 	}
 	return meta{epoch: epoch, file: string(b.Get([]byte(metaFile)))}, nil
+}
+
+func readEpoch(raw []byte) (time.Time, error) {
+	text, err := unframe(bucketMeta, []byte(metaEpoch), raw)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339Nano, string(text))
 }
 
 // newerError is a file that a newer version has written.
@@ -145,13 +153,30 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 		return m, true, writeMeta(tx, m)
 	}
 	m, err := readMeta(tx)
-	if err != nil || m.file == file {
+	if err != nil {
 		return m, false, err
 	}
-	log("the store's file is a copy: a new epoch begins, and anonymous seals from before do not open",
-		"epoch_before", m.epoch)
-	m = meta{epoch: now.UTC().Round(0), file: file}
-	return m, true, writeMeta(tx, m)
+	copied := m.file != file
+	if copied {
+		log("the store's file is a copy: a new epoch begins, and anonymous seals from before do not open",
+			"epoch_before", m.epoch)
+		m = meta{epoch: after(m.epoch, now), file: file}
+		err = writeMeta(tx, m)
+	}
+	if m.epoch.After(now) {
+		log("the clock of this machine is behind the store's epoch: anonymous seals do not open until then; set the clock right",
+			"epoch", m.epoch, "clock", now)
+	}
+	return m, copied, err
+}
+
+// after is now, but where the clock was set back it is later than the epoch
+// before: else seals of that one would open again.
+func after(epoch, now time.Time) time.Time {
+	if now.After(epoch) {
+		return now.UTC().Round(0)
+	}
+	return epoch.Add(time.Millisecond)
 }
 
 func isEmpty(tx *bbolt.Tx) bool {
@@ -161,13 +186,17 @@ func isEmpty(tx *bbolt.Tx) bool {
 
 func writeMeta(tx *bbolt.Tx, m meta) error {
 	b := tx.Bucket([]byte(bucketMeta))
-	for _, kv := range [][2]string{
-		{metaFormat, strconv.Itoa(format)},
-		{metaEpoch, m.epoch.Format(time.RFC3339Nano)},
-		{metaFile, m.file},
+	epoch := []byte(m.epoch.Format(time.RFC3339Nano))
+	for _, kv := range []struct {
+		key   string
+		value []byte
+	}{
+		{metaFormat, []byte(strconv.Itoa(format))},
+		{metaEpoch, frame(bucketMeta, []byte(metaEpoch), epoch)},
+		{metaFile, []byte(m.file)},
 	} {
-		if err := b.Put([]byte(kv[0]), []byte(kv[1])); err != nil {
-			return fmt.Errorf("write %s: %w", kv[0], err)
+		if err := b.Put([]byte(kv.key), kv.value); err != nil {
+			return fmt.Errorf("write %s: %w", kv.key, err)
 		}
 	}
 	return nil
@@ -231,7 +260,7 @@ func (s *Store) standRunning(t *txn) error {
 	for _, key := range keys {
 		l, err := get(t.tx, locks, key)
 		if err != nil {
-			s.log("a lock cannot be read; its line stays locked", "error", err)
+			s.complain(err)
 			continue
 		}
 		if l == nil {
@@ -255,7 +284,7 @@ func (s *Store) readSessions(tx *bbolt.Tx) (map[account.SessionID]*account.Sessi
 	err := tx.Bucket([]byte(sessions.bucket)).ForEach(func(k, raw []byte) error {
 		v, err := sessions.decode(k, raw)
 		if err != nil {
-			s.log("a session cannot be read and counts as ended", "error", err)
+			s.complain(err)
 			return nil
 		}
 		all[v.ID] = v

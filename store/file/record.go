@@ -11,14 +11,12 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 )
 
-// maxRecord is the largest size of a record in bytes, as JSON.
+// maxRecord is the largest size of a record in bytes, as JSON without its frame.
 const maxRecord = 1 << 20
 
 // The buckets of the file. Those of records are named by their kind below.
 const (
 	bucketMeta = "meta"
-	// bucketNames finds an account's key by instance and name or alias.
-	bucketNames = "names"
 	// bucketRunning holds the keys of the locks that are running, so that Open
 	// need not read all locks to find those whose login has died.
 	bucketRunning = "running"
@@ -39,6 +37,11 @@ type kind[T any] struct {
 	// check refuses what decodes but cannot have been written here: an empty
 	// lock, for one, would read as a free one.
 	check func(key []byte, v *T) error
+	// absent is true if a record that cannot be read counts as one that is not
+	// there, because that closes; else it is an error.
+	absent bool
+	// meaning tells the operator what becomes of a record that cannot be read.
+	meaning string
 }
 
 var (
@@ -49,7 +52,8 @@ var (
 // The kinds of records. These are constants in all but the keyword.
 var (
 	accounts = &kind[account.Account]{
-		bucket: "accounts",
+		bucket:  "accounts",
+		meaning: "nobody can log in as this user, and the account cannot be replaced: stop the gateway, move the store's file away and put a backup in its place",
 		check: func(key []byte, a *account.Account) error {
 			if string(accountKey(a.Instance, a.ID)) != string(key) {
 				return errOtherKey
@@ -57,8 +61,20 @@ var (
 			return nil
 		},
 	}
+	// names find an account's id by instance and name or alias.
+	names = &kind[nameOf]{
+		bucket:  "names",
+		meaning: "nobody can log in as this user, and the account cannot be replaced: stop the gateway, move the store's file away and put a backup in its place",
+		check: func(_ []byte, n *nameOf) error {
+			if n.Account == "" {
+				return errors.New("it names nobody")
+			}
+			return nil
+		},
+	}
 	locks = &kind[account.Lock]{
 		bucket: "locks", tag: 'l',
+		meaning:  "its line stays locked: a visitor on this line has to delete the cookies of the site",
 		deadline: func(l *account.Lock) time.Time { return l.Until },
 		check: func(_ []byte, l *account.Lock) error {
 			if l.State != account.LockRunning && l.State != account.LockStanding || l.Until.IsZero() {
@@ -69,6 +85,7 @@ var (
 	}
 	sessions = &kind[account.Session]{
 		bucket: "sessions", tag: 's',
+		absent: true, meaning: "the session ends, at the next start at the latest",
 		deadline: func(s *account.Session) time.Time {
 			if s.IdleFor <= 0 {
 				return s.Expires
@@ -91,6 +108,7 @@ var (
 	}
 	challenges = &kind[account.Challenge]{
 		bucket: "challenges", tag: 'c',
+		meaning:  "the challenge cannot be passed: the user has to log in again",
 		deadline: func(c *account.Challenge) time.Time { return c.Expires },
 		check: func(key []byte, c *account.Challenge) error {
 			if c.ID != string(key) {
@@ -105,6 +123,7 @@ var (
 	}
 	holds = &kind[account.Hold]{
 		bucket: "holds", tag: 'h',
+		absent: true, meaning: "the held answer is gone: the user has to log in again",
 		deadline: func(h *account.Hold) time.Time { return h.Expires },
 		check: func(key []byte, h *account.Hold) error {
 			if h.Challenge != string(key) {
@@ -115,6 +134,7 @@ var (
 	}
 	values = &kind[sealedValue]{
 		bucket: "values", tag: 'v',
+		absent: true, meaning: "the value is gone",
 		deadline: func(v *sealedValue) time.Time { return v.Expires },
 		check: func(key []byte, v *sealedValue) error {
 			if v.Handle != string(key) {
@@ -125,6 +145,11 @@ var (
 	}
 )
 
+// nameOf says whose a name or alias is.
+type nameOf struct {
+	Account string `json:"account"`
+}
+
 // sealedValue is a value that was too large for a cookie.
 type sealedValue struct {
 	Handle  string    `json:"handle"`
@@ -134,39 +159,26 @@ type sealedValue struct {
 
 // recordBuckets names every bucket that the file must have.
 func recordBuckets() []string {
-	return []string{bucketNames, bucketRunning, bucketExpiry,
-		accounts.bucket, locks.bucket, sessions.bucket, challenges.bucket, holds.bucket, values.bucket}
-}
-
-// garbageError is a record that is there and cannot be read.
-type garbageError struct {
-	bucket string
-	err    error
-}
-
-func (e *garbageError) Error() string {
-	return fmt.Sprintf("a record of %s in the store's file cannot be read: %v", e.bucket, e.err)
-}
-
-func (e *garbageError) Unwrap() error { return e.err }
-
-func isGarbage(err error) bool {
-	var g *garbageError
-	return errors.As(err, &g)
+	return []string{bucketRunning, bucketExpiry,
+		names.bucket, accounts.bucket, locks.bucket, sessions.bucket, challenges.bucket, holds.bucket, values.bucket}
 }
 
 func (k *kind[T]) decode(key, raw []byte) (*T, error) {
 	v := new(T)
-	if err := json.Unmarshal(raw, v); err != nil {
-		return nil, &garbageError{k.bucket, err}
+	text, err := unframe(k.bucket, key, raw)
+	if err != nil {
+		return nil, k.garbage(key, err)
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return nil, k.garbage(key, err)
 	}
 	if err := k.check(key, v); err != nil {
-		return nil, &garbageError{k.bucket, err}
+		return nil, k.garbage(key, err)
 	}
 	return v, nil
 }
 
-func (k *kind[T]) encode(v *T) ([]byte, error) {
+func (k *kind[T]) encode(key []byte, v *T) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode a record of %s: %w", k.bucket, err)
@@ -174,7 +186,7 @@ func (k *kind[T]) encode(v *T) ([]byte, error) {
 	if len(raw) > maxRecord {
 		return nil, fmt.Errorf("a record of %s has %d bytes: more than %d are not stored", k.bucket, len(raw), maxRecord)
 	}
-	return raw, nil
+	return frame(k.bucket, key, raw), nil
 }
 
 // expiryKey is the record's entry in the expiry index: the first second at

@@ -40,6 +40,8 @@ type Store struct {
 	now   func() time.Time
 	log   func(msg string, kv ...any)
 	table table
+	// complaints are the records that the log has named.
+	complaints complaints
 
 	// db is replaced by the writer alone, under dbMu.
 	dbMu sync.RWMutex

@@ -111,7 +111,7 @@ func (s *Store) sweepLock(t *txn, key []byte, now time.Time) error {
 	l, err := get(t.tx, locks, key)
 	switch {
 	case err != nil:
-		s.log("a lock cannot be read; its line stays locked", "error", err)
+		s.complain(err)
 		return nil
 	case l == nil:
 		return nil

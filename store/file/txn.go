@@ -29,17 +29,20 @@ func get[T any](tx *bbolt.Tx, k *kind[T], key []byte) (*T, error) {
 	return k.decode(key, raw)
 }
 
-// put writes a record and its entry in the expiry index.
+// put writes a record and its entry in the expiry index. If the record that it
+// replaces cannot be read and that is no error, the sweeper finds the entry of
+// that one and puts it right.
 func put[T any](t *txn, k *kind[T], key []byte, v *T) error {
-	raw, err := k.encode(v)
+	raw, err := k.encode(key, v)
 	if err != nil {
 		return err
 	}
 	if k.tag != 0 {
 		old, err := get(t.tx, k, key)
-		if err != nil {
+		if err != nil && !k.absent {
 			return err
 		}
+		t.store.complain(err)
 		if err := reindex(t, k, key, old, v); err != nil {
 			return err
 		}
@@ -68,6 +71,7 @@ func remove[T any](t *txn, k *kind[T], key []byte) error {
 	if err == nil && old == nil {
 		return nil
 	}
+	t.store.complain(err)
 	if old != nil {
 		if err := t.erase(bucketExpiry, k.expiryKey(key, old)); err != nil {
 			return err

@@ -40,7 +40,7 @@ func (s *Store) Value(ctx context.Context, handle string, now time.Time) ([]byte
 		v, err := get(tx, values, []byte(handle))
 		switch {
 		case isGarbage(err):
-			s.log("a value cannot be read and counts as gone", "error", err)
+			s.complain(err)
 			return store.ErrNotFound
 		case err != nil:
 			return err

@@ -120,6 +120,7 @@ func (s *Store) transact(batch []*call) error {
 		t = &txn{tx: tx, store: s, sessions: make(map[account.SessionID]*account.Session)}
 		for _, c := range batch {
 			if c.err = safely(c.run, t); c.err != nil && !isAnswer(c.err) {
+				s.complain(c.err)
 				return errAborted
 			}
 		}
@@ -195,7 +196,7 @@ func (s *Store) readBack(touched map[account.SessionID]*account.Session) {
 		for id := range touched {
 			v, err := get(tx, sessions, id[:])
 			if err != nil {
-				s.log("a session cannot be read and counts as ended", "session", id.String(), "error", err)
+				s.complain(err)
 			}
 			found[id] = v
 		}
@@ -259,6 +260,7 @@ func (s *Store) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	}
 	err := s.viewOnce(fn)
 	if !lost(err) {
+		s.complain(err)
 		return err
 	}
 	// The writer opens the file again, if it can and the store is not closed.

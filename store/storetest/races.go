@@ -48,9 +48,26 @@ func oneWins(t *testing.T, errs []error, others error) {
 	}
 }
 
-func raceTests() []test {
-	return []test{
-		{"one login takes the lock of a line", func(t *testing.T, f *fixture) {
+// raceTest is a race of one method or of several.
+type raceTest struct {
+	// methods are the names of those that race, with blanks between them.
+	methods string
+	name    string
+	run     func(t *testing.T, f *fixture)
+}
+
+// raceTests are all races. Every method that decides takes part in one.
+func raceTests() []raceTest {
+	all := winnerRaces()
+	all = append(all, lineRaces()...)
+	all = append(all, sessionRaces()...)
+	all = append(all, challengeRaces()...)
+	return append(all, accountRaces()...)
+}
+
+func winnerRaces() []raceTest {
+	return []raceTest{
+		{"LockLine", "one login takes the lock of a line", func(t *testing.T, f *fixture) {
 			key := newLine()
 			states := race(func(int) account.LockState {
 				st, err := f.s.LockLine(f.ctx, key, newLoginID(), f.now, f.now.Add(time.Hour))
@@ -71,12 +88,12 @@ func raceTests() []test {
 				t.Errorf("%d have taken the lock, want one", free)
 			}
 		}},
-		{"one lifting lifts the lock", func(t *testing.T, f *fixture) {
+		{"LiftLine", "one lifting lifts the lock", func(t *testing.T, f *fixture) {
 			key, login := newLine(), newLoginID()
 			f.lock(key, login, f.now, f.now.Add(time.Hour), account.LockFree)
 			oneWins(t, race(func(int) error { return f.s.LiftLine(f.ctx, key, login, f.now) }), store.ErrConflict)
 		}},
-		{"a lock is lifted or it stands, not both", func(t *testing.T, f *fixture) {
+		{"LiftLine StandLine", "a lock is lifted or it stands, not both", func(t *testing.T, f *fixture) {
 			for range 4 {
 				key, login := newLine(), newLoginID()
 				f.lock(key, login, f.now, f.now.Add(time.Hour), account.LockFree)
@@ -89,14 +106,14 @@ func raceTests() []test {
 				f.line(key, f.now, account.LockStanding)
 			}
 		}},
-		{"one login suspends a session", func(t *testing.T, f *fixture) {
+		{"SuspendSession", "one login suspends a session", func(t *testing.T, f *fixture) {
 			v := f.beginVerified("ada")
 			oneWins(t, race(func(int) error {
 				_, err := f.s.SuspendSession(f.ctx, v.ID, newLoginID(), f.now)
 				return err
 			}), store.ErrBusy)
 		}},
-		{"one session takes the place of the suspended one", func(t *testing.T, f *fixture) {
+		{"BeginSession", "one session takes the place of the suspended one", func(t *testing.T, f *fixture) {
 			old, login, key := f.beginVerified("ada"), newLoginID(), newLine()
 			_, err := f.s.SuspendSession(f.ctx, old.ID, login, f.now)
 			f.must(err)
@@ -114,7 +131,7 @@ func raceTests() []test {
 				}
 			}
 		}},
-		{"a session is resumed or replaced, not both", func(t *testing.T, f *fixture) {
+		{"ResumeSession BeginSession", "a session is resumed or replaced, not both", func(t *testing.T, f *fixture) {
 			old, login := f.beginVerified("ada"), newLoginID()
 			_, err := f.s.SuspendSession(f.ctx, old.ID, login, f.now)
 			f.must(err)
@@ -134,7 +151,7 @@ func raceTests() []test {
 				t.Errorf("%d have won, want one", won)
 			}
 		}},
-		{"attempts are counted exactly", func(t *testing.T, f *fixture) {
+		{"CountAttempt", "attempts are counted exactly", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			b := f.beginPending("ada")
 			f.sent(b, "111111", f.now)
@@ -155,7 +172,7 @@ func raceTests() []test {
 				}
 			}
 		}},
-		{"failures are counted exactly across challenges", func(t *testing.T, f *fixture) {
+		{"CountAttempt", "failures are counted exactly across challenges", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			var open []store.Begin
 			for range 16 {
@@ -169,7 +186,7 @@ func raceTests() []test {
 				t.Errorf("%d attempts were counted and %d failures, want 10 and 10", n, got)
 			}
 		}},
-		{"one submission of a right code passes", func(t *testing.T, f *fixture) {
+		{"PassChallenge", "one submission of a right code passes", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			for _, factor := range []string{totpID, phoneID} {
 				b := f.beginPending("ada")
@@ -181,7 +198,7 @@ func raceTests() []test {
 				})
 			}
 		}},
-		{"one time step is accepted once, in however many challenges", func(t *testing.T, f *fixture) {
+		{"PassChallenge", "one time step is accepted once, in however many challenges", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			var open []store.Begin
 			for range 8 {
@@ -189,7 +206,7 @@ func raceTests() []test {
 			}
 			f.onePasses(store.ErrSpent, func(i int) store.Pass { return f.passOf(open[i%8], 100) })
 		}},
-		{"two factors pass a challenge once", func(t *testing.T, f *fixture) {
+		{"PassChallenge", "two factors pass a challenge once", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			b := f.beginPending("ada")
 			f.sent(b, "111111", f.now)
@@ -200,7 +217,7 @@ func raceTests() []test {
 				return f.passOf(b, int64(100+i))
 			})
 		}},
-		{"a challenge is passed or cancelled, not both", func(t *testing.T, f *fixture) {
+		{"PassChallenge CancelSession", "a challenge is passed or cancelled, not both", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			for round := range 4 {
 				b := f.beginPending("ada")
@@ -228,7 +245,7 @@ func raceTests() []test {
 				}
 			}
 		}},
-		{"sendings are reserved exactly", func(t *testing.T, f *fixture) {
+		{"ReserveSend", "sendings are reserved exactly", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			b := f.beginPending("ada")
 			results := race(func(i int) store.SendResult {
@@ -253,7 +270,7 @@ func raceTests() []test {
 				t.Errorf("%d codes were sent, want one", len(texts))
 			}
 		}},
-		{"one code of many challenges lives", func(t *testing.T, f *fixture) {
+		{"ReserveSend PassChallenge", "one code of many challenges lives", func(t *testing.T, f *fixture) {
 			f.enrol("ada")
 			open := make([]store.Begin, racers)
 			for i := range open {
@@ -268,7 +285,7 @@ func raceTests() []test {
 				return err
 			}), store.ErrNotFound)
 		}},
-		{"one account gets an alias", func(t *testing.T, f *fixture) {
+		{"PutAccounts", "one account gets an alias", func(t *testing.T, f *fixture) {
 			errs := race(func(i int) error {
 				return f.s.PutAccounts(f.ctx, []account.Account{f.newAccount(fmt.Sprintf("user-%d", i), "twin")})
 			})
@@ -277,7 +294,7 @@ func raceTests() []test {
 				t.Errorf("%d accounts are kept, want one", n)
 			}
 		}},
-		{"nobody sees a session open once the method that closes it has returned", func(t *testing.T, f *fixture) {
+		{"SuspendSession EndSession", "nobody sees a session open once the method that closes it has returned", func(t *testing.T, f *fixture) {
 			for range 4 {
 				f.closesForAll(func(v account.Session) error {
 					_, err := f.s.SuspendSession(f.ctx, v.ID, newLoginID(), f.now)

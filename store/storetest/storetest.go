@@ -33,7 +33,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Sends", sendTests()},
 		{"Values", valueTests()},
 		{"Engine", engineTests()},
-		{"Races", raceTests()},
+		{"Expiry", expiryTests()},
+		{"Races", asTests(raceTests())},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
@@ -44,4 +45,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 			}
 		})
 	}
+}
+
+func asTests(races []raceTest) []test {
+	var tests []test
+	for _, r := range races {
+		tests = append(tests, test{r.name, r.run})
+	}
+	return tests
 }

@@ -1,12 +1,13 @@
 package wordpress
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/realapp/process"
 )
 
 // startDatabase makes an empty MariaDB in the site's folder, starts it without
@@ -18,8 +19,8 @@ func startDatabase(t testing.TB, folder string, who *syscall.Credential) string 
 	if err := os.Mkdir(base, 0o755); err != nil {
 		t.Fatalf("wordpress: %v", err)
 	}
-	giveTo(t, base, who)
-	giveTo(t, filepath.Join(folder, "tmp"), who)
+	process.GiveTo(t, base, who)
+	process.GiveTo(t, filepath.Join(folder, "tmp"), who)
 	data, socket := filepath.Join(base, "data"), filepath.Join(base, "sock")
 	if len(socket) > 100 {
 		t.Fatalf("wordpress: the temporary folder's name is too long for a socket: %s", socket)
@@ -30,22 +31,14 @@ func startDatabase(t testing.TB, folder string, who *syscall.Credential) string 
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--sync-binlog=0",
 		"--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
 	}
-	prepare := command(folder, who, "mariadb-install-db", append(shared,
+	prepare := process.Command(folder, who, "mariadb-install-db", append(shared,
 		"--auth-root-authentication-method=normal", "--skip-test-db")...)
-	if out, err := prepare.CombinedOutput(); err != nil {
-		t.Fatalf("wordpress: mariadb-install-db: %v\n%s", err, out)
-	}
+	process.Run(t, prepare, installTimeout)
 
-	p := start(t, command(folder, who, "mariadbd", append(shared,
+	p := process.Start(t, process.Command(folder, who, "mariadbd", append(shared,
 		"--socket="+socket, "--pid-file="+filepath.Join(base, "pid"),
 		"--skip-networking", "--skip-log-bin", "--skip-name-resolve",
 		"--performance-schema=OFF", "--innodb-fast-shutdown=2")...))
-	await(t, "mariadbd", 30*time.Second, p, func() bool {
-		c, err := net.DialTimeout("unix", socket, time.Second)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	})
+	p.Await(t, 30*time.Second, func() bool { return process.Listens("unix", socket) })
 	return socket
 }

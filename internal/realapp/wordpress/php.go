@@ -1,17 +1,18 @@
 package wordpress
 
 import (
-	"context"
 	"embed"
-	"net"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/realapp/process"
 )
 
-// installTimeout is how long WordPress may take to make its tables and users.
+// installTimeout is how long making the empty database may take, and making
+// WordPress's tables and users.
 const installTimeout = 60 * time.Second
 
 //go:embed php
@@ -31,22 +32,10 @@ func phpOptions(folder string) []string {
 // password.
 func install(t testing.TB, folder string, who *syscall.Credential, site *Site) string {
 	t.Helper()
-	cmd := command(folder, who, "php", append(phpOptions(folder), filepath.Join(folder, "install.php"))...)
-	ctx, cancel := context.WithTimeout(context.Background(), installTimeout)
-	defer cancel()
-	var out logBuffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("wordpress: starting php: %v", err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	defer stop()
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("wordpress: installing: %v\n%s", err, out.String())
-	}
-	_, password, found := strings.Cut(strings.TrimSpace(out.String()), "application password: ")
+	out := process.Run(t, process.Command(folder, who, "php", append(phpOptions(folder), filepath.Join(folder, "install.php"))...), installTimeout)
+	_, password, found := strings.Cut(strings.TrimSpace(out), "application password: ")
 	if !found {
-		t.Fatalf("wordpress: installing did not end as it should:\n%s", out.String())
+		t.Fatalf("wordpress: installing did not end as it should:\n%s", out)
 	}
 	return password
 }
@@ -55,14 +44,7 @@ func install(t testing.TB, folder string, who *syscall.Credential, site *Site) s
 func startPHP(t testing.TB, folder string, who *syscall.Credential, address string) {
 	t.Helper()
 	args := append(phpOptions(folder), "-S", address, "-t", filepath.Join(folder, "www"), filepath.Join(folder, "router.php"))
-	cmd := command(folder, who, "php", args...)
+	cmd := process.Command(folder, who, "php", args...)
 	cmd.Env = append(cmd.Env, "PHP_CLI_SERVER_WORKERS=4")
-	p := start(t, cmd)
-	await(t, "php", 20*time.Second, p, func() bool {
-		c, err := net.DialTimeout("tcp", address, time.Second)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	})
+	process.Start(t, cmd).Await(t, 20*time.Second, func() bool { return process.Listens("tcp", address) })
 }

@@ -8,13 +8,13 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/realapp/process"
 )
 
 // source is where Debian's package puts WordPress.
@@ -59,12 +59,12 @@ type Site struct {
 func Start(t testing.TB, publicURL string) *Site {
 	t.Helper()
 	requirePrograms(t)
-	folder := newFolder(t)
-	who := unprivileged(t)
+	folder := process.Folder(t, "wordpress", "www", "tmp")
+	who := process.Unprivileged(t)
 
 	site := &Site{
 		folder:    folder,
-		URL:       freeAddress(t),
+		URL:       process.FreeAddress(t),
 		PublicURL: strings.TrimSuffix(publicURL, "/"),
 		Admin:     "admin", AdminPassword: "correct horse battery",
 		Editor: "editor", EditorPassword: "staple gun paper 7", EditorMail: "editor@example.org",
@@ -82,7 +82,7 @@ func Start(t testing.TB, publicURL string) *Site {
 		t.Fatalf("wordpress: copying %s: %v", source, err)
 	}
 	writeConfig(t, folder, socket, site)
-	giveTo(t, folder, who)
+	process.GiveTo(t, folder, who)
 	site.EditorAppPassword = install(t, folder, who, site)
 	startPHP(t, folder, who, site.URL)
 	return site
@@ -98,7 +98,7 @@ func requirePrograms(t testing.TB) {
 		{"my_print_defaults", "mariadb-client-core"},
 		{"php", "php-cli"},
 	} {
-		if _, err := lookPath(need.program); err != nil {
+		if _, err := process.LookPath(need.program); err != nil {
 			missing = append(missing, need.pkg)
 		}
 	}
@@ -115,7 +115,7 @@ func requirePrograms(t testing.TB) {
 		{"xml", "php-xml"},
 	} {
 		// Without PHP itself there is nobody to ask, and enough is missing.
-		if _, err := lookPath("php"); err != nil {
+		if _, err := process.LookPath("php"); err != nil {
 			break
 		}
 		if exec.Command("php", "-r", "exit(extension_loaded('"+need.extension+"') ? 0 : 1);").Run() != nil {
@@ -130,50 +130,6 @@ func requirePrograms(t testing.TB) {
 		t.Fatal(text)
 	}
 	t.Skip(text)
-}
-
-// lookPath finds a program, the administrator's ones too, which are not on
-// everybody's path.
-func lookPath(program string) (string, error) {
-	if path, err := exec.LookPath(program); err == nil {
-		return path, nil
-	}
-	return exec.LookPath("/usr/sbin/" + program)
-}
-
-// newFolder makes the site's folder. It lies beside the test's own temporary
-// folder, which another user could not enter.
-func newFolder(t testing.TB) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("", "wordpress-")
-	if err != nil {
-		t.Fatalf("wordpress: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(folder); err != nil {
-			t.Errorf("wordpress: removing its folder: %v", err)
-		}
-	})
-	for _, name := range []string{"www", "tmp"} {
-		if err := os.Mkdir(filepath.Join(folder, name), 0o755); err != nil {
-			t.Fatalf("wordpress: %v", err)
-		}
-	}
-	if err := os.Chmod(folder, 0o755); err != nil {
-		t.Fatalf("wordpress: %v", err)
-	}
-	return folder
-}
-
-// freeAddress returns a loopback address that nobody listens at.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("wordpress: %v", err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // copyProgram copies WordPress. PHP resolves links, and so a folder of links
@@ -231,20 +187,5 @@ func write(t testing.TB, path string, body []byte) {
 	}
 	if err := os.WriteFile(path, body, 0o644); err != nil {
 		t.Fatalf("wordpress: %v", err)
-	}
-}
-
-// await asks until ready says so, or ends the test with what the process wrote.
-func await(t testing.TB, what string, limit time.Duration, p *process, ready func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
-	for !ready() {
-		if p.ended() {
-			t.Fatalf("wordpress: %s has ended:\n%s", what, p.output())
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("wordpress: %s does not answer after %s:\n%s", what, limit, p.output())
-		}
-		time.Sleep(30 * time.Millisecond)
 	}
 }

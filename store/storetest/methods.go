@@ -1,0 +1,31 @@
+package storetest
+
+// readsOnly are the methods that decide nothing, with the reason: they need no
+// race. Every other method of the contract needs one in raceTests.
+func readsOnly() map[string]string {
+	return map[string]string{
+		"Account":      "it reads",
+		"ListAccounts": "it reads",
+		"LineState":    "it reads",
+		"Session":      "it reads",
+		"Challenge":    "it reads",
+		"Value":        "it reads",
+		"Epoch":        "it says what was decided at the opening",
+		"Close":        "it ends everything; see the tests of the engine",
+	}
+}
+
+// timeless are the methods that are given no time, or to which nothing that
+// they are asked about expires. Every other one needs a case in expiries.
+func timeless() map[string]string {
+	return map[string]string{
+		"Account":       "accounts do not expire",
+		"ListAccounts":  "accounts do not expire",
+		"PutAccounts":   "accounts do not expire",
+		"EndSession":    "it is given no time: a session that is over may be ended too",
+		"CancelSession": "it is given no time: a session that is over may be cancelled too",
+		"RecordSend":    "it is given no time: what became of a sending is noted whenever it is known",
+		"Epoch":         "it is given no time",
+		"Close":         "it is given no time",
+	}
+}
