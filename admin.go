@@ -95,6 +95,7 @@ func serveAccounts(w http.ResponseWriter, r *http.Request) error {
 		separator = ",\n"
 		return err
 	})
+	lease.from.events.recordListed(r.Context(), r.URL.Query().Get("instance"), byAdminAPI, remoteIP(r))
 	if err != nil {
 		if separator == "[\n" {
 			return apiError(http.StatusServiceUnavailable, "%v", err)
@@ -132,7 +133,8 @@ func serveImport(w http.ResponseWriter, r *http.Request) error {
 	defer lease.Release()
 
 	query := r.URL.Query()
-	im := importer{parts: lease.Parts(), instance: query.Get("instance"), region: query.Get("region"), now: time.Now()}
+	im := importer{parts: lease.Parts(), instance: query.Get("instance"), region: query.Get("region"), now: time.Now(),
+		events: lease.from.events, by: byAdminAPI, from: remoteIP(r)}
 	if im.instance == "" {
 		im.instance = defaultName
 	}

@@ -75,6 +75,9 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // this far too, beside a Caddy that has the store open.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.instances, a.logger = ctx, new(instances), ctx.Logger()
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
 	if len(a.MailRaw) > 0 {
 		return errors.New("mail is not in this version yet: remove it from two_factor")
 	}

@@ -119,7 +119,10 @@ func putAccount(t *testing.T, app *App, user string) {
 func TestStartMakesStoreKeyAndCheckForCaddyAlone(t *testing.T) {
 	dir := ownDataDir(t)
 	mustLoad(t, config(`{}`, ""))
-	for _, name := range []string{"store.db", "store.db.key-check", seal.KeyFile} {
+	if err := activeApp(t).shared.events.flush(auditPatience); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"store.db", "store.db.key-check", seal.KeyFile, auditName} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)
@@ -129,7 +132,7 @@ func TestStartMakesStoreKeyAndCheckForCaddyAlone(t *testing.T) {
 			t.Errorf("%s has mode %o, want 600", name, mode)
 		}
 	}
-	if n := len(files(t, dir)); n != 3 {
+	if n := len(files(t, dir)); n != 4 {
 		t.Errorf("the data directory holds %v", files(t, dir))
 	}
 }

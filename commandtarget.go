@@ -157,6 +157,10 @@ func openStopped(ctx context.Context, app *App, keyDir string) (backend, error) 
 		return nil, err
 	}
 	app.shared.keyDir = keyDir
+	if err := app.shared.moveAudit(keyDir); err != nil {
+		b.close()
+		return nil, err
+	}
 	app.shared.logger = zap.NewNop() // what is wrong is the command's error
 	app.shared.existing = true
 	lease, err := app.Lease()
@@ -176,8 +180,16 @@ type storeBackend struct {
 }
 
 func (b *storeBackend) importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error) {
-	im := importer{parts: b.lease.Parts(), instance: instance, region: region, now: time.Now()}
-	return im.run(ctx, file)
+	events := b.app.shared.events
+	im := importer{parts: b.lease.Parts(), instance: instance, region: region, now: time.Now(), events: events, by: byCommand}
+	result, err := im.run(ctx, file)
+	if err != nil {
+		return result, err
+	}
+	if err := events.flush(auditPatience); err != nil {
+		return result, fmt.Errorf("the accounts were imported, but this is not in the audit log: %w", err)
+	}
+	return result, nil
 }
 
 func (b *storeBackend) accounts(ctx context.Context, instance string) ([]accountView, error) {
@@ -186,6 +198,9 @@ func (b *storeBackend) accounts(ctx context.Context, instance string) ([]account
 		list = append(list, v)
 		return nil
 	})
+	if err == nil {
+		b.app.shared.events.recordListed(ctx, instance, byCommand, "")
+	}
 	return list, err
 }
 

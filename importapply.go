@@ -35,30 +35,43 @@ type importer struct {
 	// nowhere.
 	region string
 	now    time.Time
+	// events are told of the import; by says by what it came, and from which
+	// address, if there is one.
+	events   *recorder
+	by, from string
 }
 
-// run takes all of the import or, if anything is wrong with it, nothing.
+// run takes all of the import or, if anything is wrong with it, nothing, and
+// has it recorded.
 func (im *importer) run(ctx context.Context, r io.Reader) (importResult, error) {
+	result, changes, err := im.apply(ctx, r)
+	im.record(context.WithoutCancel(ctx), result, changes, err)
+	return result, err
+}
+
+// apply is run, with an event for each account that it makes or changes.
+func (im *importer) apply(ctx context.Context, r io.Reader) (importResult, []handler.Event, error) {
 	result := importResult{Instance: im.instance}
 	if !shortName.MatchString(im.instance) {
-		return result, inputErrorf("the instance %s is not 1 to 32 of a-z, 0-9 and -", clip(im.instance))
+		return result, nil, inputErrorf("the instance %s is not 1 to 32 of a-z, 0-9 and -", clip(im.instance))
 	}
 	if im.region != "" && !isRegion(im.region) {
-		return result, inputErrorf("the region %s is none: want two letters such as DE", clip(im.region))
+		return result, nil, inputErrorf("the region %s is none: want two letters such as DE", clip(im.region))
 	}
 	rows, err := readRows(r)
 	if err != nil {
-		return result, err
+		return result, nil, err
 	}
 	list, err := checkRows(rows, im.region)
 	if err != nil {
-		return result, err
+		return result, nil, err
 	}
 	var put []account.Account
+	var changes []handler.Event
 	for _, row := range list {
 		a, known, err := im.merge(ctx, row)
 		if err != nil {
-			return result, fmt.Errorf("nothing was imported: line %d: %w", row.line, err)
+			return result, nil, fmt.Errorf("nothing was imported: line %d: %w", row.line, err)
 		}
 		if row.totp != nil && row.totp.weak {
 			result.Weak = append(result.Weak, row.line)
@@ -69,18 +82,20 @@ func (im *importer) run(ctx context.Context, r io.Reader) (importResult, error) 
 			continue
 		case known:
 			result.Changed++
+			changes = append(changes, im.event(handler.UserUpdated, a))
 		default:
 			result.New++
+			changes = append(changes, im.event(handler.UserCreated, a))
 		}
 		put = append(put, *a)
 	}
 	if len(put) == 0 {
-		return result, nil
+		return result, changes, nil
 	}
 	if err := im.parts.Store.PutAccounts(ctx, put); err != nil {
-		return result, fmt.Errorf("nothing was imported: %w", err)
+		return result, nil, fmt.Errorf("nothing was imported: %w", err)
 	}
-	return result, nil
+	return result, changes, nil
 }
 
 // merge returns the account as it is to be, or nil if it is so already, and

@@ -32,6 +32,9 @@ type shared struct {
 	// existing refuses a store that was never started with Caddy.
 	existing bool
 
+	// events tells the metrics and the audit log what happens.
+	events *recorder
+
 	gate   gate
 	ending sync.Once
 	pooled *pooledStore
@@ -48,7 +51,14 @@ func newShared(guest StoreGuest, senders []sms.Sender, ring *seal.Ring, logger *
 	if err != nil {
 		return nil, err
 	}
-	s := &shared{logger: logger, guest: guest, senders: senders, ring: ring, keyDir: dataDir(), pooled: pooled}
+	events, err := newRecorder(dataDir())
+	if err != nil {
+		return nil, errors.Join(err, releaseStore(guest))
+	}
+	s := &shared{
+		logger: logger, guest: guest, senders: senders, ring: ring, keyDir: dataDir(), pooled: pooled,
+		events: events,
+	}
 	s.gate.drained = func() { go s.shut() }
 	return s, nil
 }
@@ -69,6 +79,7 @@ func (s *shared) start() error {
 		}
 		s.running = append(s.running, g)
 	}
+	s.events.begin(s.logger, time.Now())
 	return nil
 }
 
@@ -78,6 +89,9 @@ func (s *shared) stop() error {
 		errs = append(errs, g.End())
 	}
 	s.running = nil
+	if err := s.events.flush(auditPatience); err != nil {
+		s.logger.Error("the config ends with events that are not in the audit log", zap.Error(err))
+	}
 	return errors.Join(errs...)
 }
 
@@ -110,7 +124,7 @@ func (s *shared) open(ctx context.Context) (*handler.Parts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking the store for its epoch: %w", err)
 	}
-	challenges, err := challenge.New(challenge.Config{Store: open, Sealer: sealer{ring}, Sender: s.sender(), Logger: s.logger})
+	challenges, err := challenge.New(challenge.Config{Store: open, Sealer: sealer{ring}, Sender: s.sender(), Logger: s.logger, Sent: handler.RecordSends(s.events)})
 	if err != nil {
 		return nil, fmt.Errorf("challenges: %w", err)
 	}
@@ -145,7 +159,22 @@ func (s *shared) shut() {
 			s.logger.Warn("texts were still at their provider when the config ended; whether they were sent is not known", zap.Error(err))
 		}
 	}
+	if err := s.events.release(); err != nil {
+		s.logger.Error("the audit log could not be ended", zap.Error(err))
+	}
 	s.releaseStore()
+}
+
+// moveAudit has the audit log written in another folder. It is called before
+// anything is.
+func (s *shared) moveAudit(dir string) error {
+	there, err := newRecorder(dir)
+	if err != nil {
+		return err
+	}
+	err = s.events.release()
+	s.events = there
+	return err
 }
 
 // releaseStore gives one reference to the store back.

@@ -52,6 +52,10 @@ type Config struct {
 	// Logger gets what operators should know; never a code, a number or a
 	// text. No log is written if it is nil.
 	Logger *zap.Logger
+	// Sent is told what became of each text that was to go to the provider. It
+	// is called behind the request and must not block. Nobody is told if it is
+	// nil.
+	Sent func(Sending)
 }
 
 // Service issues and checks codes. It is safe for use by many goroutines.
@@ -65,6 +69,7 @@ type Service struct {
 	limits  Limits
 	wording Wording
 	log     *zap.Logger
+	sent    func(Sending)
 
 	// slots holds one token for each sending that is at the provider.
 	slots chan struct{}
@@ -97,6 +102,7 @@ func New(c Config) (*Service, error) {
 		limits:  limits,
 		wording: c.Wording,
 		log:     c.Logger,
+		sent:    c.Sent,
 		slots:   make(chan struct{}, limits.Concurrent),
 	}
 	if s.clock == nil {
@@ -110,6 +116,9 @@ func New(c Config) (*Service, error) {
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
+	}
+	if s.sent == nil {
+		s.sent = func(Sending) {}
 	}
 	if s.sender == nil {
 		s.log.Info("no sms sender is configured: phones cannot be used as a second factor")

@@ -22,9 +22,21 @@ const recordTimeout = 5 * time.Second
 
 // delivery is one sending that is reserved.
 type delivery struct {
-	instance, challenge, factor string
-	n                           int
-	message                     sms.Message
+	instance, account, challenge, factor string
+	n                                    int
+	hint                                 string
+	message                              sms.Message
+}
+
+// Sending is what became of one text: nothing of what it said, and of the
+// number its last two digits.
+type Sending struct {
+	Time                                 time.Time
+	Instance, Account, Challenge, Factor string
+	// Hint are the last two digits of the number.
+	Hint string
+	// Status is SendQueued where nobody knows.
+	Status account.SendStatus
 }
 
 // enter takes a place among the sendings that run or wait. It reports false if
@@ -62,6 +74,7 @@ func (s *Service) deliver(ctx context.Context, d delivery) <-chan account.SendSt
 		defer s.leave()
 		st := s.transmit(ctx, d)
 		s.record(ctx, d.challenge, d.factor, d.n, st)
+		s.sent(Sending{s.clock(), d.instance, d.account, d.challenge, d.factor, d.hint, st})
 		status <- st
 	}()
 	return status

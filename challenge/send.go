@@ -122,9 +122,11 @@ func (s *Service) Send(ctx context.Context, r SendRequest) (SendOutcome, error) 
 	}
 	status := s.deliver(ctx, delivery{
 		instance:  r.Challenge.Instance,
+		account:   r.Account.ID,
 		challenge: r.Challenge.ID,
 		factor:    f.ID,
 		n:         res.N,
+		hint:      f.Hint,
 		message:   sms.Message{To: string(number), Text: string(text), ID: s.outboxID(r.Challenge.ID, f.ID, res.N)},
 	})
 	return SendOutcome{State: s.await(ctx, status), Until: res.NotBefore}, nil

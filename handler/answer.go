@@ -40,16 +40,22 @@ func (v *visit) language() page.Lang {
 // refuse answers with a page or a problem document in words. An error is
 // logged; where it is the store's, the answer says so.
 func (v *visit) refuse(m page.Message, err error) error {
+	return v.message(v.refusal(m, err))
+}
+
+// refusal is the page of a refusal; an error is logged.
+func (v *visit) refusal(m page.Message, err error) page.MessagePage {
 	p := page.MessagePage{Message: m, Host: v.site(), Ways: v.ways(m)}
 	if err != nil {
 		p.Reference = reference()
 		if m == page.StoreUnavailable {
 			p.RetryIn = retryIn
+			v.storeFailed()
 		}
 		v.g.Logger.Error("refused: "+string(m), zap.String("reference", p.Reference),
 			zap.String("method", v.r.Method), zap.String("path", v.orig.Path), zap.Error(err))
 	}
-	return v.message(p)
+	return p
 }
 
 // ways are the links of a message page.
@@ -80,6 +86,7 @@ func (v *visit) ways(m page.Message) []page.Way {
 
 // message writes a message page, or the problem document of it.
 func (v *visit) message(p page.MessagePage) error {
+	v.recordPage(p)
 	if !v.wantsPage() {
 		return v.g.Pages.WriteProblem(v.w, page.Problem{
 			Message: p.Message, Host: p.Host, Reason: p.Reason, Instance: p.Reference, RetryIn: p.RetryIn,
@@ -95,6 +102,7 @@ func (v *visit) message(p page.MessagePage) error {
 
 // problem answers a script.
 func (v *visit) problem(m page.Message) error {
+	v.count(PageShown, Result(m))
 	return v.g.Pages.WriteProblem(v.w, page.Problem{Message: m, Host: v.site(), Challenge: v.challengeAddress()})
 }
 
@@ -111,6 +119,7 @@ func (v *visit) redirect(to string) error {
 // insecure refuses what comes over plain http from another machine: the
 // password, the code and the session would cross the network in the clear.
 func (v *visit) insecure() error {
+	v.count(PageShown, PlainHTTP)
 	v.g.Logger.Error("a request came over plain http for a host that is not this machine's: serve the site over https, or, behind a proxy that does, set trusted_proxies so that its X-Forwarded-Proto counts",
 		zap.String("host", v.r.Host))
 	return caddyhttp.Error(http.StatusForbidden, errors.New("plain http"))

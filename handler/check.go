@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/url"
 
-	"go.uber.org/zap"
-
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
@@ -57,12 +55,12 @@ func (v *visit) check(code, factor string) error {
 	if err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
-	v.g.Logger.Info("a code was checked", zap.String("user", acc.Name), zap.String("client_ip", v.clientIP()),
-		zap.String("result", resultName(result)))
+	v.recordCheck(result, &ch, &acc, factor)
 	switch r := result.(type) {
 	case challenge.Passed:
 		held, err := v.openHold(r.Hold)
 		if err != nil {
+			v.recordLost(&r.Session)
 			return v.refuse(page.HoldLost, err)
 		}
 		return v.release(ctx, held, r.Session, token)
@@ -90,19 +88,6 @@ func problemOf(r challenge.Result) string {
 		return problemPaused
 	default:
 		return problemExpired
-	}
-}
-
-func resultName(r challenge.Result) string {
-	switch r.(type) {
-	case challenge.Passed:
-		return "passed"
-	case challenge.AlreadyUsed:
-		return "already used"
-	case challenge.Gone:
-		return "gone"
-	default:
-		return problemOf(r)
 	}
 }
 

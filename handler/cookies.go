@@ -120,6 +120,7 @@ func (v *visit) readCookies() error {
 		v.found, v.session = false, account.Session{}
 	case err != nil:
 		// Nothing opens by it: at worst the session ends earlier.
+		v.storeFailed()
 		v.g.Logger.Error("that a session was seen could not be noted", zap.Error(err))
 	}
 	return nil

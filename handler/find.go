@@ -75,7 +75,8 @@ func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 		return &foundLogin{Login: l, User: found.User, PasswordInQuery: found.InQuery}, nil
 	}
 	if !v.body.Whole() {
-		v.body.Watch(v.r, l.Fields.User, l.Fields.Password, v.metLogin)
+		from := v.browser()
+		v.body.Watch(v.r, l.Fields.User, l.Fields.Password, func() { v.metLogin(from) })
 	}
 	return nil, nil
 }
@@ -171,22 +172,26 @@ func (v *visit) userFrom(u *UserSource) (string, error) {
 // metLogin is called when a body that streams to the app turns out to carry a
 // login beyond the cap: the line is locked for good, the session ends. It runs
 // beside the request, so it changes nothing of the visit.
-func (v *visit) metLogin() {
+func (v *visit) metLogin(from browser) {
 	if v.sent != nil {
 		v = v.sent
 	}
 	v.g.Logger.Error("a login stood in a body beyond 65536 bytes: it was cut off, and what it may have logged in is locked",
 		zap.String("path", v.orig.Path))
+	v.recordFrom(from, Event{Kind: LoginFailed, Result: BeyondCap})
 	ctx, cancel := v.ctx()
 	defer cancel()
 	var err error
 	switch {
 	case v.verified():
-		err = v.parts.Store.EndSession(ctx, v.sessionID)
+		if err = v.parts.Store.EndSession(ctx, v.sessionID); err == nil {
+			v.recordFrom(from, Event{Kind: SessionExpired, Result: BeyondCap, User: v.session.User, Account: v.session.Account})
+		}
 	case !v.line.IsZero():
 		err = v.parts.Store.StandLine(ctx, v.lineKey(), v.now, v.now.Add(v.g.AppSessionMax))
 	}
 	if err != nil {
+		v.storeFailed()
 		v.g.Logger.Error("what a login beyond the cap may have logged in could not be locked", zap.Error(err))
 	}
 }
@@ -199,6 +204,9 @@ func (v *visit) refuseLogin(err error) error {
 	case errors.As(err, &unread):
 		return v.unreadable(page.Reason(unread.Reason), unread.Detail)
 	case errors.Is(err, errBodyTooLarge), errors.As(err, &tooLarge):
+		if !v.cutOff() {
+			v.record(Event{Kind: LoginFailed, Result: Result(page.BodyTooLarge)})
+		}
 		return v.message(page.MessagePage{Message: page.BodyTooLarge, Host: v.site(), Ways: v.ways(page.BodyTooLarge)})
 	case errors.Is(err, io.ErrUnexpectedEOF), v.r.Context().Err() != nil:
 		return v.unreadable(page.ReasonForm, "the body ended early")
@@ -210,6 +218,7 @@ func (v *visit) refuseLogin(err error) error {
 func (v *visit) unreadable(reason page.Reason, why string) error {
 	v.g.Logger.Warn("a login was refused since it cannot be read for certain",
 		zap.String("reason", string(reason)), zap.String("why", why), zap.String("path", v.orig.Path))
+	v.record(Event{Kind: LoginUnread, Result: Result(reason)})
 	return v.message(page.MessagePage{Message: page.Unreadable, Reason: reason, Host: v.site(), Ways: v.ways(page.Unreadable)})
 }
 

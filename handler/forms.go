@@ -110,5 +110,8 @@ func (v *visit) refuseForm(form url.Values) error {
 	if named := form[page.FieldChallenge]; len(named) == 1 && named[0] != v.session.Challenge && isSameOrigin(v.r) {
 		return v.refuse(page.NewerSignIn, nil)
 	}
+	if !isSameOrigin(v.r) {
+		v.record(Event{Kind: FromElsewhere, Result: InForm})
+	}
 	return v.refuse(page.FormExpired, nil)
 }

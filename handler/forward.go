@@ -82,7 +82,7 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		return v.undeclared(h.Get("Location"))
 	}
 	if logout && status < 400 {
-		if err := v.endSession(); err != nil {
+		if err := v.endSession(LoggedOut); err != nil {
 			v.instead = func() error { return v.refuse(page.StoreUnavailable, err) }
 			return false
 		}
@@ -97,6 +97,9 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		return true
 	}
 	if !proved || !v.standingNow() {
+		if guarded {
+			v.record(Event{Kind: CookieWithheld, Result: OldStanding})
+		}
 		v.keepReadable(h, sets)
 		return !v.protected
 	}
@@ -175,6 +178,7 @@ func (v *visit) undeclared(leadsTo string) bool {
 	}
 	v.g.Logger.Error("the login page sends an unverified browser to a protected page: login_page is not the page with the login form, or a login that is not declared has opened a session",
 		zap.String("login_page", v.g.LoginPage), zap.String("leads_to", bounded(leadsTo, 200)))
+	v.record(Event{Kind: Refused, Result: NotALogin})
 	if v.line.IsZero() || len(v.opened) == 0 {
 		v.instead = func() error { return v.refuse(page.LoginLoop, nil) }
 		return false
@@ -193,12 +197,14 @@ func (v *visit) undeclared(leadsTo string) bool {
 }
 
 // endSession ends the browser's session in the store.
-func (v *visit) endSession() error {
+func (v *visit) endSession(why Result) error {
 	ctx, cancel := v.ctx()
 	defer cancel()
 	err := v.parts.Store.EndSession(ctx, v.sessionID)
 	if err != nil {
 		v.g.Logger.Error("a session could not be ended", zap.Error(err))
+	} else {
+		v.recordSession(SessionExpired, why, &v.session)
 	}
 	v.session, v.found = account.Session{}, false
 	return err

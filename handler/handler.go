@@ -98,6 +98,8 @@ type Config struct {
 	Logger *zap.Logger
 	Clock  func() time.Time
 	Rand   io.Reader
+	// Recorder is told what happens; nobody is if it is nil.
+	Recorder Recorder
 	// Lease takes a lease on the parts for one request.
 	Lease func() (Lease, error)
 }
@@ -141,6 +143,9 @@ var csrfNames = []string{
 func New(c Config) (*Gate, error) {
 	g := &Gate{Config: c, proven: newProvenCache(c.Clock())}
 	g.own = "two-factor-" + c.Instance
+	if g.Recorder == nil {
+		g.Recorder = nowhere{}
+	}
 	var err error
 	if g.readable, err = cookie.NewMatcher(append(csrfNames[:len(csrfNames):len(csrfNames)], c.Readable...)...); err != nil {
 		return nil, fmt.Errorf("readable: %w", err)
@@ -278,6 +283,7 @@ func (v *visit) routePending() error {
 		return v.cancel()
 	}
 	if v.wantsPage() {
+		v.count(PageShown, Result(page.CodeNeeded))
 		return v.redirect(v.challengeAddress())
 	}
 	return v.problem(page.CodeNeeded)
@@ -317,6 +323,7 @@ func (v *visit) askForLogin() error {
 	if !v.wantsPage() || v.g.LoginPage == "" {
 		return v.refuse(page.SignInNeeded, nil)
 	}
+	v.count(PageShown, Result(page.SignInNeeded))
 	return v.redirect(v.g.LoginPage)
 }
 

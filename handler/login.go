@@ -56,6 +56,7 @@ func (v *visit) login(l *foundLogin) error {
 		return v.refuse(page.SignInNeeded, nil)
 	}
 	if l.Fields != nil && v.isFromElsewhere() {
+		v.record(Event{Kind: FromElsewhere, Result: InLogin})
 		return v.refuse(page.FormExpired, nil)
 	}
 	a := &attempt{visit: v, login: l}
@@ -100,6 +101,7 @@ func (a *attempt) suspend() error {
 		return err
 	}
 	a.old = &s
+	a.recordSession(SessionSuspended, InLogin, &s)
 	if s.State == account.StateVerified {
 		a.wasVerified = true
 		return a.openFor(seal.Standing{Kind: seal.KindSession, ID: s.Standing})
@@ -169,6 +171,7 @@ func (a *attempt) leaveLocked() {
 	if a.locked != nil {
 		now := a.g.Clock()
 		if err := a.parts.Store.StandLine(ctx, *a.locked, now, now.Add(a.g.AppSessionMax)); err != nil {
+			a.storeFailed()
 			a.g.Logger.Error("a lock could not be made standing; it will be by itself", zap.Error(err))
 		}
 	}
@@ -181,7 +184,11 @@ func (a *attempt) leaveLocked() {
 	} else {
 		err = a.parts.Store.ResumeSession(ctx, a.sessionID, a.id, a.g.Clock())
 	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	switch {
+	case err == nil:
+		a.recordSettled()
+	case !errors.Is(err, store.ErrNotFound):
+		a.storeFailed()
 		a.g.Logger.Error("a suspended session could not be settled; it stays suspended", zap.Error(err))
 	}
 }
@@ -205,6 +212,7 @@ func (a *attempt) forward() error {
 		return a.message(page.MessagePage{Message: page.BodyTooLarge, Host: a.site(), Ways: a.ways(page.BodyTooLarge)})
 	}
 	if err != nil {
+		a.record(Event{Kind: LoginFailed, Result: AppFailed})
 		return err
 	}
 	switch {
@@ -254,6 +262,7 @@ func (a *attempt) atHeaders(status int, h http.Header) hold.Verdict {
 			a.failed = err
 			return hold.Drop
 		}
+		a.record(Event{Kind: LoginFailed, Result: WrongPassword})
 		return hold.Stream
 	case a.login.Proof.decides() && yes == no && no == unseen:
 		return hold.Keep
@@ -332,6 +341,7 @@ func (a *attempt) recognise(kept hold.Answer) error {
 		if err := a.certainNo(kept.Header); err != nil {
 			return a.refuse(page.StoreUnavailable, err)
 		}
+		a.record(Event{Kind: LoginFailed, Result: WrongPassword})
 		if !a.maySayNo(ans) {
 			return a.sayNo(kept.Header)
 		}
@@ -409,6 +419,7 @@ func (a *attempt) resume(ctx context.Context, h http.Header) error {
 		return err
 	}
 	a.settled = true
+	a.recordSession(SessionResumed, StillTheirs, a.old)
 	s := a.sessionSealer(a.old)
 	a.sealAll(ctx, h, a.sets, s, true)
 	return nil

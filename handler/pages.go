@@ -251,6 +251,7 @@ func (v *visit) cancel() error {
 	if err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
+	v.recordSession(ChallengeCancelled, ByUser, &v.session)
 	to := v.g.LoginPage
 	if to == "" {
 		to = "/"

@@ -148,7 +148,7 @@ func (v *visit) foreign(cause error) error {
 	}
 	v.deleteOpened(v.w.Header())
 	if v.verified() {
-		if err := v.endSession(); err != nil {
+		if err := v.endSession(NotProved); err != nil {
 			return v.refuse(page.StoreUnavailable, err)
 		}
 		v.dropOwn(v.w.Header())

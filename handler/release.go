@@ -22,9 +22,11 @@ func (v *visit) release(ctx context.Context, held heldAnswer, s account.Session,
 	h := v.w.Header()
 	if err := v.releaseCookies(ctx, h, held, s); err != nil {
 		v.g.Logger.Error("a held answer could not be released", zap.Error(err))
+		v.recordLost(&s)
 		return v.refuse(page.HoldLost, err)
 	}
 	v.setOwn(h, token)
+	v.recordSuccess(&s)
 	if held.Script {
 		return v.redirect(held.Back)
 	}

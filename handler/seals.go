@@ -282,6 +282,7 @@ func (v *visit) sealAll(ctx context.Context, h http.Header, sets []cookie.SetCoo
 		if !deletes && !withCredentials && v.g.credentials.FoldMatch(c.Name) {
 			v.g.Logger.Warn("a credential cookie was set outside a login and is withheld: declare that login",
 				zap.String("cookie", c.Name), zap.String("method", v.r.Method), zap.String("path", v.orig.Path))
+			v.record(Event{Kind: CookieWithheld, Result: NoCredential, Detail: c.Name})
 			continue
 		}
 		if deletes {
@@ -295,6 +296,7 @@ func (v *visit) sealAll(ctx context.Context, h http.Header, sets []cookie.SetCoo
 		if err != nil {
 			v.g.Logger.Error("a cookie of the app could not be sealed and is withheld",
 				zap.String("cookie", c.Name), zap.Error(err))
+			v.record(Event{Kind: CookieWithheld, Result: NotSealed, Detail: c.Name})
 			continue
 		}
 		lines = append(lines, line)

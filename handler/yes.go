@@ -53,8 +53,7 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	if !unknown {
 		decision = a.g.Policy.Decide(policy.Facts{User: user, Account: acc.ID, ClientIP: sess.ClientIP, UserAgent: sess.UserAgent})
 	}
-	a.g.Logger.Info("a login was assessed", zap.String("user", user), zap.String("client_ip", sess.ClientIP),
-		zap.String("verdict", string(decision.Verdict)), zap.Int("score", decision.Assessment.Score), zap.Any("signals", decision.Assessment.Signals))
+	a.recordAssessed(sess, decision)
 	switch decision.Verdict {
 	case policy.Allow:
 		return a.allow(ctx, sess, kept)
@@ -94,6 +93,7 @@ func (a *attempt) allow(ctx context.Context, s account.Session, kept hold.Answer
 		return a.refuse(page.StoreUnavailable, err)
 	}
 	a.settled = true
+	a.recordReplaced()
 	return a.release(ctx, a.held(kept, s.Account), s, token)
 }
 
@@ -139,6 +139,8 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 		return a.refuse(page.StoreUnavailable, err)
 	}
 	a.settled = true
+	a.recordReplaced()
+	a.recordFactor(ChallengeOpened, Opened, "", &ch, acc, ch.Factors[0])
 	if f, ok := acc.Factor(ch.Factors[0]); ok && f.Kind == account.KindPhone {
 		a.sendCode(ctx, ch, acc, f.ID)
 	}
@@ -154,6 +156,7 @@ func (v *visit) sendCode(ctx context.Context, ch account.Challenge, acc *account
 	out, err := v.parts.Challenges.Send(ctx, challenge.SendRequest{
 		Challenge: ch, Account: acc, Factor: factor, Host: v.knownHost(), Lang: string(v.language()),
 	})
+	v.recordSend(out.State, err, &ch, acc, factor)
 	if err != nil {
 		v.g.Logger.Error("a code could not be sent", zap.String("user", acc.Name), zap.Error(err))
 		out.State = challenge.SendFailed
