@@ -91,6 +91,13 @@ func (f *failing) SuspendSession(ctx context.Context, id account.SessionID, logi
 	return f.Store.SuspendSession(ctx, id, login, now)
 }
 
+func (f *failing) BindToken(ctx context.Context, id account.SessionID, token account.Fingerprint, now time.Time) error {
+	if err := f.in("BindToken"); err != nil {
+		return err
+	}
+	return f.Store.BindToken(ctx, id, token, now)
+}
+
 func (f *failing) ResumeSession(ctx context.Context, id account.SessionID, login account.LoginID, now time.Time) error {
 	if err := f.in("ResumeSession"); err != nil {
 		return err

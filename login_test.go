@@ -1,6 +1,7 @@
 package twofactor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -448,12 +449,13 @@ func TestALoginToldByItsRouteReadsTheUserWhereItStands(t *testing.T) {
 		missing    http.Header // headers of a login that names nobody
 		missingAt  string
 		without    string
+		nobody     int // what such a login gets, 400 if it is not said
 	}{
 		{name: "form", user: "user form email", method: "POST", address: "/in", header: urlencoded, body: "email=" + url.QueryEscape(alice) + "&password=x", without: "password=x"},
 		{name: "json", user: "user json who.name", method: "POST", address: "/in", header: http.Header{"Content-Type": {"application/json"}}, body: `{"who":{"name":"` + alice + `"}}`, without: `{"who":{}}`},
 		{name: "query", user: "user query u", method: "GET", address: "/in?u=" + url.QueryEscape(alice) + "&p=x", missingAt: "/in?p=x"},
 		{name: "header", user: "user header X-User", method: "POST", address: "/in", header: http.Header{"X-User": {alice}}, missing: http.Header{}},
-		{name: "basic", user: "user basic", method: "GET", address: "/in", header: http.Header{"Authorization": {"Basic YWxpY2VAZXhhbXBsZS5jb206eA=="}}, missing: http.Header{}},
+		{name: "basic", user: "user basic", method: "GET", address: "/in", header: http.Header{"Authorization": {"Basic YWxpY2VAZXhhbXBsZS5jb206eA=="}}, missing: http.Header{}, nobody: http.StatusSeeOther}, // without Basic it is no login
 		{name: "placeholder", user: "user placeholder {http.request.header.X-Who}", method: "POST", address: "/in", header: http.Header{"X-Who": {alice}}, missing: http.Header{}},
 	}
 	for _, tt := range tests {
@@ -468,8 +470,8 @@ func TestALoginToldByItsRouteReadsTheUserWhereItStands(t *testing.T) {
 			if tt.missing != nil {
 				header = tt.missing
 			}
-			if r := c.do(tt.method, at, strings.NewReader(tt.without), header); r.StatusCode != http.StatusBadRequest {
-				t.Errorf("a login that names nobody gave %s, want 400", words(r))
+			if r := c.do(tt.method, at, strings.NewReader(tt.without), header); r.StatusCode != cmp.Or(tt.nobody, http.StatusBadRequest) {
+				t.Errorf("a login that names nobody gave %s, want %d", words(r), cmp.Or(tt.nobody, http.StatusBadRequest))
 			}
 			if seen := app.requests(); len(seen) != 0 {
 				t.Errorf("a login that names nobody reached the app: %v", uris(seen))

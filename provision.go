@@ -71,9 +71,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	config := handler.Config{
-		Instance: h.Name, Logins: h.Logins, LoginPage: h.LoginPage,
+		Instance: h.Name, Logins: h.Logins, Identity: h.Identity, LoginPage: h.LoginPage,
 		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
 		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
+		Tokens: h.Tokens, Carried: h.Carried, SpeaksFor: h.SpeaksFor,
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
@@ -100,19 +101,9 @@ func (h *Handler) refuseLater() error {
 		name string
 		set  bool
 	}{
-		{"identity", h.Identity != ""},
 		{"step_up", len(h.StepUps) > 0},
-		{"token <matcher>", len(h.Tokens) > 0},
-		{"carried", len(h.Carried) > 0},
-		{"speaks_for", len(h.SpeaksFor) > 0},
 		{"mode observe", h.Mode == "observe"},
 		{"unknown_user enrol", h.UnknownUser == "enrol"},
-	}
-	for _, l := range h.Logins {
-		later = append(later, struct {
-			name string
-			set  bool
-		}{"token in login", l.TokenJSON != ""})
 	}
 	for _, l := range later {
 		if l.set {
@@ -179,6 +170,11 @@ func (h *Handler) loadMatchers(ctx caddy.Context, c *handler.Config) error {
 			return fmt.Errorf("two_factor: login %d: %w", i+1, err)
 		}
 	}
+	for i := range h.Tokens {
+		if err := loadMatchers(ctx, &h.Tokens[i], "MatchRaw", &h.Tokens[i].Match); err != nil {
+			return fmt.Errorf("two_factor: token %d: %w", i+1, err)
+		}
+	}
 	return nil
 }
 
@@ -204,6 +200,9 @@ func loadMatchers(ctx caddy.Context, holder any, field string, to *caddyhttp.Mat
 // check checks what the settings mean together. It comes before the modules are
 // loaded, since loading empties the raw fields.
 func (h *Handler) check() error {
+	if len(h.Logins) == 0 && h.Identity == "" {
+		return errors.New("two_factor: there is neither a login nor an identity: without one nobody can pass")
+	}
 	for i := range h.Logins {
 		if err := validateLogin(&h.Logins[i]); err != nil {
 			return fmt.Errorf("two_factor: login %d: %w", i+1, err)

@@ -38,6 +38,11 @@ const (
 	StatePassed State = "passed"
 	// StateCancelled is a pending session whose hold was dropped.
 	StateCancelled State = "cancelled"
+	// StateAgain means that the code was right and that what it opened was
+	// thrown away, since only a script that is gone could use it: the next
+	// right password of this account in this browser needs no code. It opens
+	// nothing else.
+	StateAgain State = "again"
 )
 
 // Session is the gateway's own session: one browser, one user.
@@ -70,6 +75,16 @@ type Session struct {
 	// forwarded, and SuspendedAt when; zero if it is not suspended.
 	SuspendedBy LoginID   `json:"suspended_by,omitzero"`
 	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	// Credential is the fingerprint of what the login itself came with (Basic,
+	// a key), zero if that was a form; Tokens are those of the tokens that the
+	// app has given to the session, at most MaxTokens, the newest last.
+	Credential Fingerprint   `json:"credential,omitzero"`
+	Tokens     []Fingerprint `json:"tokens,omitempty"`
+	// Identified says that the first factor was passed before the gateway: the
+	// session counts only together with an identity that is its user's.
+	Identified bool `json:"identified,omitempty"`
+	// Again says of a pending session that a right code leads to StateAgain.
+	Again bool `json:"again,omitempty"`
 	// ClientIP and UserAgent are of the login.
 	ClientIP  string `json:"client_ip,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
@@ -86,6 +101,16 @@ func (s *Session) Alive(now time.Time) bool {
 
 // Suspended reports whether a login has suspended the session.
 func (s *Session) Suspended() bool { return s.SuspendedBy != LoginID{} }
+
+// Suspends reports whether a login must suspend the session before it is
+// forwarded: it has neither been passed nor cancelled.
+func (s *Session) Suspends() bool {
+	return s.State == StatePending || s.State == StateVerified || s.State == StateAgain
+}
+
+// Follows reports whether the session may take the place of a pending one whose
+// challenge was passed.
+func (s *Session) Follows() bool { return s.State == StateVerified || s.State == StateAgain }
 
 // Usable reports whether the session may use its seals at the given time.
 func (s *Session) Usable(now time.Time) bool {

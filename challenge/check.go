@@ -24,7 +24,7 @@ type CheckRequest struct {
 	Factor  string
 	// Input is what was typed.
 	Input string
-	// Next is the verified session that takes the pending one's place if the
+	// Next is the verified session (or the one in account.StateAgain) that takes the pending one's place if the
 	// code is right. Check sets its Factor and FactorAt.
 	Next account.Session
 }
@@ -158,7 +158,7 @@ func (s *Service) Check(ctx context.Context, r CheckRequest) (Result, error) {
 // fits refuses a next session that is not the challenged user's: what was
 // verified for one is worth nothing for another (invariant 3).
 func fits(next *account.Session, ch *account.Challenge) error {
-	if next.Instance != ch.Instance || next.Account != ch.Account || next.State != account.StateVerified || next.ID == ch.Session {
+	if next.Instance != ch.Instance || next.Account != ch.Account || !next.Follows() || next.ID == ch.Session {
 		return errors.New("the next session is not a new verified session of the challenged account")
 	}
 	return nil

@@ -46,6 +46,9 @@ func (v *visit) check(code, factor string) error {
 	next := v.session
 	next.ID = id
 	v.makeVerified(&next)
+	if v.session.Again {
+		v.makeAgain(&next)
+	}
 	if next.Standing, err = v.g.newStanding(); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
@@ -62,6 +65,10 @@ func (v *visit) check(code, factor string) error {
 		if err != nil {
 			v.recordLost(&r.Session)
 			return v.refuse(page.HoldLost, err)
+		}
+		if r.Session.State == account.StateAgain {
+			v.setOwn(v.w.Header(), token)
+			return v.signInOnceMore(held.Back)
 		}
 		return v.release(ctx, held, r.Session, token)
 	case challenge.AlreadyUsed:

@@ -159,6 +159,9 @@ type Token struct {
 	MatchRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 	// JSON is the dotted path of the token.
 	JSON string `json:"json"`
+
+	// Match is MatchRaw, decoded by whoever provisions the handler.
+	Match caddyhttp.MatcherSets `json:"-"`
 }
 
 // Carried says where requests carry a token. One of Header and Query is set.

@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/fields"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
@@ -48,7 +47,7 @@ func (v *visit) findLogin() (*foundLogin, error) {
 func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 	if l.Fields == nil {
 		matched, err := v.matches(l.Match)
-		if err != nil || !matched || l.isInBody() && v.asksForTheForm() {
+		if err != nil || !matched || l.isInBody() && v.asksForTheForm() || v.comesAgain(l) {
 			return nil, err
 		}
 		return v.readUser(l)
@@ -127,6 +126,11 @@ func (v *visit) readUser(l *Login) (*foundLogin, error) {
 	}
 	found.User = user
 	found.PasswordInQuery = l.User.From == FromQuery
+	if l.User.From == FromBasic {
+		// The password is in Authorization, and nothing else may open what the
+		// answer shows.
+		return found, v.stripFields(v.g.fielded.match, keptFields{authorization: true})
+	}
 	return found, nil
 }
 
@@ -220,90 +224,4 @@ func (v *visit) unreadable(reason page.Reason, why string) error {
 		zap.String("reason", string(reason)), zap.String("why", why), zap.String("path", v.orig.Path))
 	v.record(Event{Kind: LoginUnread, Result: Result(reason)})
 	return v.message(page.MessagePage{Message: page.Unreadable, Reason: reason, Host: v.site(), Ways: v.ways(page.Unreadable)})
-}
-
-// stripAddress takes the names of session cookies out of the address before
-// any rule is asked: an app that reads them there would let a session in that
-// no seal has opened.
-func (v *visit) stripAddress() {
-	is := func(name string) bool { return v.g.addressed.FoldMatch(name) && !v.g.fielded.FoldMatch(name) }
-	v.strip(is)
-}
-
-// stripCredentials removes what carries a credential from a request that is
-// not a login: Authorization, and every field declared a credential.
-func (v *visit) stripCredentials() error {
-	if err := v.stripFields(v.g.fielded.FoldMatch); err != nil {
-		return err
-	}
-	return v.stripForm()
-}
-
-// stripForm takes the names of session cookies out of a form: some servers
-// look for a session there too (PHP with session.use_only_cookies off, upload
-// scripts), and a session that a held login has opened under a name of the
-// client's choice would come in by it.
-func (v *visit) stripForm() error {
-	if !v.hasBody() {
-		return nil
-	}
-	if err := v.readBody(); err != nil || !v.body.IsForm() {
-		return err
-	}
-	return v.body.Strip(v.r, v.g.embodied.FoldMatch)
-}
-
-// stripBeside removes every credential but its own two fields from a login that
-// was told by them. Such a login can stand on any page, and what the app takes
-// a wrong password's answer for may be that page, opened by the other
-// credential.
-func (v *visit) stripBeside(own *Fields) error {
-	return v.stripFields(func(name string) bool {
-		return name != own.User && name != own.Password && v.g.fielded.FoldMatch(name)
-	})
-}
-
-// stripFields removes Authorization and the fields that is says yes to: of the
-// header, of the address, and of the body.
-func (v *visit) stripFields(is func(name string) bool) error {
-	delete(v.r.Header, "Authorization")
-	if len(v.g.CredentialFields) == 0 {
-		return nil
-	}
-	for name := range v.r.Header {
-		if is(name) {
-			delete(v.r.Header, name)
-		}
-	}
-	v.strip(is)
-	if err := v.readBody(); err != nil {
-		return err
-	}
-	return v.body.Strip(v.r, is)
-}
-
-// strip removes fields from the address, here and in what Caddy remembers of
-// the original one, which some upstreams are told.
-func (v *visit) strip(is func(string) bool) {
-	query, changed := cookie.StripQuery(v.r.URL.RawQuery, is)
-	if changed {
-		v.r.URL.RawQuery = query
-	}
-	path, cut := cookie.StripPathParams(v.r.URL.EscapedPath(), is)
-	if cut {
-		setRawPath(v.r.URL, path)
-	}
-	if v.orig != v.r.URL {
-		if q, ok := cookie.StripQuery(v.orig.RawQuery, is); ok {
-			v.orig.RawQuery, changed = q, true
-		}
-		if p, ok := cookie.StripPathParams(v.orig.EscapedPath(), is); ok {
-			setRawPath(v.orig, p)
-			cut = true
-		}
-	}
-	if changed || cut {
-		v.r.RequestURI = v.orig.RequestURI()
-		v.allPaths = nil
-	}
 }

@@ -89,10 +89,12 @@ func (v *visit) answered() (bool, error) {
 // session is by now: each ends in words.
 func (v *visit) answer(form url.Values) error {
 	switch {
-	case !v.found:
+	case !v.found, v.anothers:
 		return v.refuse(page.ChallengeExpired, nil)
 	case v.session.State == account.StatePassed, v.session.State == account.StateVerified:
 		return v.refuse(page.AlreadyUsed, nil)
+	case v.session.State == account.StateAgain:
+		return v.signInOnceMore("")
 	case v.session.State == account.StateCancelled:
 		return v.refuse(page.Cancelled, nil)
 	case v.session.Suspended():

@@ -32,7 +32,11 @@ func (v *visit) forward() error {
 	if err != nil {
 		return v.refuse(page.Blocked, err)
 	}
-	ed := hold.NewEditor(v.w, !v.protected, func(status int, h http.Header) bool {
+	out, tokens, err := v.tokenWriter()
+	if err != nil {
+		return v.refuse(page.Blocked, err)
+	}
+	ed := hold.NewEditor(out, !v.protected, func(status int, h http.Header) bool {
 		return v.edit(status, h, logout)
 	})
 	err = v.next.ServeHTTP(ed, v.r)
@@ -44,6 +48,9 @@ func (v *visit) forward() error {
 		return v.refuse(page.SessionEnded, nil)
 	}
 	if !ed.Dropped() {
+		if err == nil && !tokens.finish() {
+			return tokens.drop()
+		}
 		return err
 	}
 	if v.instead != nil {

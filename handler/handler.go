@@ -74,6 +74,9 @@ type Config struct {
 	// Instance is the name of the handler instance.
 	Instance string
 	Logins   []Login
+	// Identity is the placeholder of the user whose first factor was passed
+	// before; empty if there is none.
+	Identity string
 	Protect, Public, Block, Logout,
 	AllowPath caddyhttp.MatcherSets
 	// LoginPage is the path of the login page as the browser sees it; empty if
@@ -84,7 +87,14 @@ type Config struct {
 	// Readable and CredentialCookies are NAME or NAME*.
 	Readable, CredentialCookies []string
 	CredentialFields            []string
-	UnknownUser                 UnknownUser
+	// Tokens are the routes whose answers in a verified session carry new
+	// tokens, and Carried says where requests carry them.
+	Tokens  []Token
+	Carried []Carried
+	// SpeaksFor says whom a request speaks for, where an app keeps several
+	// users in one session.
+	SpeaksFor   []SpeaksFor
+	UnknownUser UnknownUser
 	// Prefix begins and ends with a slash.
 	Prefix       string
 	CookieDomain string
@@ -114,8 +124,8 @@ type Gate struct {
 	addressed cookie.Matcher
 	// embodied are names of session cookies that are taken out of forms.
 	embodied cookie.Matcher
-	// fielded are names of fields that carry a credential.
-	fielded cookie.Matcher
+	// fielded are names of fields that carry a credential or a token.
+	fielded fieldNames
 	proven  *provenCache
 	// lineValues bounds the values of visitors in the store.
 	lineValues budget
@@ -153,8 +163,8 @@ func New(c Config) (*Gate, error) {
 	if g.credentials, err = cookie.NewMatcher(c.CredentialCookies...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)
 	}
-	if g.fielded, err = cookie.NewMatcher(c.CredentialFields...); err != nil {
-		return nil, fmt.Errorf("credential field: %w", err)
+	if g.fielded, err = newFieldNames(c.CredentialFields, c.Carried); err != nil {
+		return nil, err
 	}
 	if g.addressed, err = cookie.NewMatcher(append(cookie.SessionNames(), c.CredentialCookies...)...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)
@@ -231,6 +241,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if err := v.readCookies(); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
+	v.readIdentity()
 	if rest, ok := strings.CutPrefix(v.orig.Path, g.Prefix); ok {
 		return v.ownPage(rest)
 	}
@@ -253,7 +264,13 @@ func (v *visit) route() error {
 		return v.login(login)
 	}
 	if v.found && v.session.State == account.StatePending {
+		if v.anothers && v.identity != "" {
+			return v.askIdentity()
+		}
 		return v.routePending()
+	}
+	if err := v.heed(); err != nil {
+		return v.refuseLogin(err)
 	}
 	if err := v.stripCredentials(); err != nil {
 		return v.refuseLogin(err)
@@ -263,6 +280,9 @@ func (v *visit) route() error {
 	}
 	if v.protected, err = v.isProtected(); err != nil {
 		return v.refuse(page.Blocked, err)
+	}
+	if v.protected && !v.verified() && v.identity != "" {
+		return v.askIdentity()
 	}
 	if v.protected && !v.verified() && !v.mayGoAnonymous() {
 		return v.askForLogin()

@@ -37,6 +37,9 @@ type attempt struct {
 	// status and leadsTo are the answer's, for the log.
 	status  int
 	leadsTo string
+	// identified says that there is no login, since the first factor was passed
+	// before us.
+	identified bool
 	// withheld says that the values were taken off before the login went on.
 	withheld bool
 	// sets are the cookies of the answer and of proofs that count.
@@ -102,7 +105,7 @@ func (a *attempt) suspend() error {
 	}
 	a.old = &s
 	a.recordSession(SessionSuspended, InLogin, &s)
-	if s.State == account.StateVerified {
+	if s.State == account.StateVerified && !a.anothers {
 		a.wasVerified = true
 		return a.openFor(seal.Standing{Kind: seal.KindSession, ID: s.Standing})
 	}
@@ -407,6 +410,9 @@ func (a *attempt) unchanged(kept hold.Answer) error {
 	defer cancel()
 	if err := a.resume(ctx, kept.Header); err != nil {
 		return a.refuse(page.StoreUnavailable, err)
+	}
+	if token := tokenIn(a.login.TokenJSON, parseJSON(kept.Body)); token != "" && !a.bindToken(ctx, token) {
+		return a.refuse(page.SessionEnded, nil)
 	}
 	a.write(kept)
 	return nil

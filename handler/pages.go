@@ -72,6 +72,8 @@ func (v *visit) inChallenge(then func(account.Challenge, account.Account) error)
 		return v.refuse(page.LoginRunning, nil)
 	case v.verified() || v.found && v.session.State == account.StatePassed:
 		return v.refuse(page.AlreadyUsed, nil)
+	case v.found && v.session.State == account.StateAgain:
+		return v.signInOnceMore("")
 	case v.found && v.session.State == account.StateCancelled:
 		return v.refuse(page.Cancelled, nil)
 	default:

@@ -51,6 +51,11 @@ type visit struct {
 	sessionID account.SessionID
 	session   account.Session
 	found     bool
+	// identity is whose first factor was passed before us; empty if nobody's.
+	// anothers says that the browser's session is not to be used, since the
+	// request is another user's.
+	identity string
+	anothers bool
 
 	// line is the line that the request's anonymous seals descend from; zero
 	// if it opened none.
@@ -100,18 +105,18 @@ func (v *visit) isRefusedPath() (bool, error) {
 
 // verified reports whether the request comes in a session that may use its
 // seals.
-func (v *visit) verified() bool { return v.found && v.session.Usable(v.now) }
+func (v *visit) verified() bool { return v.found && !v.anothers && v.session.Usable(v.now) }
 
 // pending reports whether the browser has an open challenge and no login of
 // it is running.
 func (v *visit) pending() bool {
-	return v.found && v.session.State == account.StatePending && !v.session.Suspended() && v.session.Alive(v.now)
+	return v.found && !v.anothers && v.session.State == account.StatePending && !v.session.Suspended() && v.session.Alive(v.now)
 }
 
 // living reports whether the browser has a session that is neither passed nor
 // cancelled.
 func (v *visit) living() bool {
-	return v.found && (v.session.State == account.StatePending || v.session.State == account.StateVerified)
+	return v.found && v.session.Suspends()
 }
 
 // ctx is for what must be done even if the client goes away.

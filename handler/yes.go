@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,11 +41,17 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	}
 	now := a.g.Clock()
 	sess := account.Session{
-		Instance: a.g.Instance, Account: folded, User: user, Created: now, LastSeen: now,
+		Instance: a.g.Instance, Identified: a.identified, Account: folded, User: user, Created: now, LastSeen: now,
 		ClientIP: a.clientIP(), UserAgent: bounded(a.r.UserAgent(), 512),
 	}
 	if !unknown {
 		sess.Account = acc.ID
+	}
+	if a.login.User != "" && (user == a.login.User || a.sameAccount(ctx, user, a.login.User)) {
+		sess.Credential = a.ownCredential()
+	}
+	if token := tokenIn(a.login.TokenJSON, parseJSON(kept.Body)); token != "" {
+		sess.Tokens = []account.Fingerprint{a.fingerprint(kindToken, token)}
 	}
 	if sess.Standing, err = a.g.newStanding(); err != nil {
 		return a.refuse(page.StoreUnavailable, err)
@@ -52,6 +59,9 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	decision := policy.Decision{Verdict: policy.Allow}
 	if !unknown {
 		decision = a.g.Policy.Decide(policy.Facts{User: user, Account: acc.ID, ClientIP: sess.ClientIP, UserAgent: sess.UserAgent})
+	}
+	if decision.Verdict == policy.Challenge && a.passesAgain(&sess) {
+		decision.Verdict = policy.Allow
 	}
 	a.recordAssessed(sess, decision)
 	switch decision.Verdict {
@@ -74,7 +84,7 @@ func bounded(s string, n int) string {
 // begin is what the store records of this right password.
 func (a *attempt) begin(s account.Session) store.Begin {
 	b := store.Begin{Session: s, Login: a.id, Line: a.locked, LineUntil: s.Created.Add(a.g.AppSessionMax)}
-	if a.old != nil {
+	if a.old != nil && !a.againIsOver(s.Created) {
 		b.Old = &a.sessionID
 	}
 	return b
@@ -112,7 +122,7 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 	s.ID, s.State, s.Expires = id, account.StatePending, s.Created.Add(a.g.Pending)
 	script := !a.wantsPage()
 	s.Address = a.address
-	if script || a.login.PasswordInQuery {
+	if script || a.login.PasswordInQuery || strings.HasPrefix(s.Address, "//") {
 		s.Address = ""
 	}
 	ch, err := a.parts.Challenges.Open(acc, a.g.Instance, id, account.PurposeLogin, s.Address, s.Created)
@@ -127,6 +137,8 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 	h := a.held(kept, s.Account)
 	if script {
 		h.Script, h.Back = true, a.cameFrom()
+		// A token would be lost on the way: only the script could take it.
+		s.Again = len(s.Tokens) > 0
 	}
 	sealed, err := a.sealHold(h, ch.ID)
 	if err != nil {
@@ -141,7 +153,7 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 	a.settled = true
 	a.recordReplaced()
 	a.recordFactor(ChallengeOpened, Opened, "", &ch, acc, ch.Factors[0])
-	if f, ok := acc.Factor(ch.Factors[0]); ok && f.Kind == account.KindPhone {
+	if f, ok := acc.Factor(ch.Factors[0]); ok && f.Kind == account.KindPhone && !a.sentByItself() {
 		a.sendCode(ctx, ch, acc, f.ID)
 	}
 	a.setOwn(a.w.Header(), token)

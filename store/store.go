@@ -102,7 +102,8 @@ type Sessions interface {
 	// or not; ErrNotFound if there is none. It is the hot path: cheap, and
 	// without a lock that all requests share.
 	Session(ctx context.Context, id account.SessionID, now time.Time) (account.Session, error)
-	// SuspendSession suspends a pending or verified session for a login
+	// SuspendSession suspends a pending or verified session, or one in
+	// account.StateAgain, for a login
 	// before that is forwarded, and returns it as it was before. It returns
 	// ErrBusy if another login suspended it less than account.RunningFor ago;
 	// if that login is older, the session is ended and ErrNotFound returned.
@@ -124,6 +125,11 @@ type Sessions interface {
 	// It is cheap: an engine writes it at most each five minutes. It returns
 	// ErrNotFound if the session is not alive, which it cannot become again.
 	TouchSession(ctx context.Context, id account.SessionID, now time.Time) error
+	// BindToken makes a token the newest of a session's, of which it keeps
+	// account.MaxTokens; one that is bound already becomes the newest. It
+	// returns ErrNotFound if the session is not usable at the given time:
+	// gone, over, not verified, or suspended by a login.
+	BindToken(ctx context.Context, id account.SessionID, token account.Fingerprint, now time.Time) error
 	// BeginSession records a right password in one step; see Begin. It returns
 	// ErrConflict if a session or challenge of that id is there already.
 	BeginSession(ctx context.Context, b Begin, now time.Time) error
@@ -235,8 +241,8 @@ type Pass struct {
 	Factor    string
 	Step      int64
 	CodeHash  [32]byte
-	// Next is the verified session that takes the pending one's place; it is
-	// of the same instance and account.
+	// Next is the session that takes the pending one's place: verified, or in
+	// account.StateAgain. It is of the same instance and account.
 	Next account.Session
 }
 

@@ -150,8 +150,8 @@ func (q *question) try(now time.Time, perCode int) (tries int, ok bool) {
 // PassChallenge implements store.Challenges.
 func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) (account.Hold, error) {
 	if p.Next.ID == (account.SessionID{}) || p.Next.ID == p.Session ||
-		p.Next.State != account.StateVerified || p.Next.Suspended() {
-		return account.Hold{}, errors.New("a passed challenge begins a verified session with an id of its own")
+		!p.Next.Follows() || p.Next.Suspended() {
+		return account.Hold{}, errors.New("a passed challenge begins a verified session, or one for a second password, with an id of its own")
 	}
 	return decide(ctx, s, func(t *txn) (account.Hold, error) {
 		q, err := ask(t, p.Challenge, p.Session, p.Factor, now)

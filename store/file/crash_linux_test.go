@@ -136,6 +136,7 @@ func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int6
 		{fact{What: "passed", ID: idOf(b.Session.ID), Begin: &store.Begin{Session: p.Next}, N: step}, func() error { return second(s.PassChallenge(ctx, p, now)) }},
 		{fact{What: "begun", ID: idOf(dropped.Session.ID), Begin: &dropped}, func() error { return s.BeginSession(ctx, dropped, now) }},
 		{fact{What: "cancelled", ID: idOf(dropped.Session.ID)}, func() error { return s.CancelSession(ctx, dropped.Session.ID) }},
+		{fact{What: "bound", ID: idOf(p.Next.ID)}, func() error { return s.BindToken(ctx, p.Next.ID, crashToken, now) }},
 		{fact{What: "suspended", ID: idOf(p.Next.ID)}, func() error { return second(s.SuspendSession(ctx, p.Next.ID, login, now)) }},
 		{fact{What: "resumed", ID: idOf(p.Next.ID)}, func() error { return s.ResumeSession(ctx, p.Next.ID, login, now) }},
 		{fact{What: "ended", ID: idOf(p.Next.ID)}, func() error { return s.EndSession(ctx, p.Next.ID) }},
@@ -180,7 +181,7 @@ func TestInvariant10AKilledProcessLosesNothingThatItHasAcknowledged(t *testing.T
 					t.Fatalf("in round %d; to kill at the same facts again: %s=%d", round, crashSeed, seed)
 				}
 			}
-			for _, what := range []string{"put", "locked", "lifted", "begun", "tried", "passed", "cancelled", "suspended", "resumed", "ended"} {
+			for _, what := range []string{"put", "locked", "lifted", "begun", "tried", "passed", "bound", "cancelled", "suspended", "resumed", "ended"} {
 				if k.count[what] == 0 {
 					t.Errorf("nothing was ever %s: the children did too little", what)
 				}
@@ -296,6 +297,8 @@ func (k *known) holds(s *Store, f fact, rest []fact) error {
 			return fmt.Errorf("the session is %q, %w", v.State, err)
 		}
 		return nil
+	case "bound":
+		return bound(s, f.ID, said(rest, "suspended"))
 	case "suspended":
 		// The login has died with its process.
 		return gone(s, f.ID, said(rest, "resumed"))
@@ -351,6 +354,16 @@ func (k *known) passed(s *Store, f fact) error {
 	}
 	if v, err := s.Session(ctx, sessionOf(f.ID), now); err != nil || v.State != account.StatePassed {
 		return fmt.Errorf("the pending session is %q, %w", v.State, err)
+	}
+	return nil
+}
+
+// crashToken is the token that is bound to every session.
+var crashToken = account.Fingerprint{1, 2, 3}
+
+func bound(s *Store, id string, may bool) error {
+	if v, ok := s.table.get(sessionOf(id)); !may && (!ok || !v.HasToken(crashToken)) {
+		return errors.New("the token is not bound")
 	}
 	return nil
 }

@@ -192,6 +192,7 @@ func lostSession() []probe {
 	return []probe{
 		gone("Session", store.ErrNotFound, (*scene).session),
 		gone("TouchSession", store.ErrNotFound, (*scene).touch),
+		gone("BindToken", store.ErrNotFound, (*scene).bind),
 		gone("SuspendSession", store.ErrNotFound, func(sc *scene) error {
 			return second(sc.s.SuspendSession(sc.t.Context(), sc.b.Session.ID, sc.login, sc.now))
 		}),
@@ -254,6 +255,10 @@ func (sc *scene) session() error {
 
 func (sc *scene) touch() error {
 	return sc.s.TouchSession(sc.t.Context(), sc.b.Session.ID, sc.now.Add(time.Minute))
+}
+
+func (sc *scene) bind() error {
+	return sc.s.BindToken(sc.t.Context(), sc.b.Session.ID, account.Fingerprint{1}, sc.now)
 }
 
 func (sc *scene) cancel() error { return sc.s.CancelSession(sc.t.Context(), sc.b.Session.ID) }

@@ -100,7 +100,7 @@ var (
 				return errOtherKey
 			}
 			switch s.State {
-			case account.StatePending, account.StateVerified, account.StatePassed, account.StateCancelled:
+			case account.StatePending, account.StateVerified, account.StatePassed, account.StateCancelled, account.StateAgain:
 				return nil
 			}
 			return errState

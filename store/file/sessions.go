@@ -53,7 +53,7 @@ func (s *Store) SuspendSession(ctx context.Context, id account.SessionID, login 
 	}
 	return decide(ctx, s, func(t *txn) (account.Session, error) {
 		v, ok := t.session(id)
-		if !ok || !v.Alive(now) || v.State != account.StatePending && v.State != account.StateVerified {
+		if !ok || !v.Alive(now) || !v.Suspends() {
 			return account.Session{}, store.ErrNotFound
 		}
 		before := *v
@@ -132,6 +132,21 @@ func (t *txn) cancelSession(v *account.Session) error {
 	}
 	v.State = account.StateCancelled
 	return t.putSession(v)
+}
+
+// BindToken implements store.Sessions.
+func (s *Store) BindToken(ctx context.Context, id account.SessionID, token account.Fingerprint, now time.Time) error {
+	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
+		v, ok := t.session(id)
+		if !ok || !v.Usable(now) {
+			return struct{}{}, store.ErrNotFound
+		}
+		if !v.BindToken(token) {
+			return struct{}{}, nil
+		}
+		return struct{}{}, t.putSession(v)
+	})
+	return err
 }
 
 // BeginSession implements store.Sessions.

@@ -77,6 +77,7 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 	do("LineState", func(ctx context.Context) error { _, err := s.LineState(ctx, key, f.now); return err })
 	do("Session", func(ctx context.Context) error { _, err := s.Session(ctx, v.ID, f.now); return err })
 	do("SuspendSession", func(ctx context.Context) error { _, err := s.SuspendSession(ctx, v.ID, login, f.now); return err })
+	do("BindToken", func(ctx context.Context) error { return s.BindToken(ctx, v.ID, account.Fingerprint{1}, f.now) })
 	do("ResumeSession", func(ctx context.Context) error { return s.ResumeSession(ctx, v.ID, login, f.now) })
 	do("EndSession", func(ctx context.Context) error { return s.EndSession(ctx, v.ID) })
 	do("CancelSession", func(ctx context.Context) error { return s.CancelSession(ctx, b.Session.ID) })

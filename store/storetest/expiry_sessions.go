@@ -57,6 +57,12 @@ func sessionExpiries() []expiryTest {
 				return f.is(f.s.TouchSession(f.ctx, v.ID, now), store.ErrNotFound)
 			}, f.lookAtSession(v.ID)}
 		}},
+		{"BindToken", "a token is bound to a session until its end", true, func(f *fixture) thing {
+			v, look := f.until()
+			return thing{v.Expires, func(now time.Time) bool {
+				return f.is(f.s.BindToken(f.ctx, v.ID, tokenNo(1), now), store.ErrNotFound)
+			}, look}
+		}},
 		{"SuspendSession", "a session is suspended until its end", true, func(f *fixture) thing {
 			v, look := f.until()
 			return thing{v.Expires, func(now time.Time) bool {

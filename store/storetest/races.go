@@ -61,6 +61,7 @@ func raceTests() []raceTest {
 	all := winnerRaces()
 	all = append(all, lineRaces()...)
 	all = append(all, sessionRaces()...)
+	all = append(all, tokenRaces()...)
 	all = append(all, challengeRaces()...)
 	return append(all, accountRaces()...)
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 )
 
 func sessionTests() []test {
-	return append(append(livingTests(), suspendTests()...), endTests()...)
+	return slices.Concat(livingTests(), suspendTests(), endTests(), tokenTests(), againTests())
 }
 
 func livingTests() []test {
