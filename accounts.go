@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/store"
@@ -21,6 +22,8 @@ type accountView struct {
 	Mail     string       `json:"mail,omitempty"`
 	Group    string       `json:"group,omitempty"`
 	Factors  []factorView `json:"factors"`
+	// Seen is what `mode observe` has seen of the user's logins.
+	Seen *seenTimes `json:"seen,omitempty"`
 }
 
 // factorView is what an operator is shown of a factor.
@@ -45,6 +48,16 @@ func listAccounts(ctx context.Context, s store.Accounts, instance string, now ti
 	return nil
 }
 
+// listSeen returns what `mode observe` has seen in an instance, or in all
+// instances if it is empty.
+func listSeen(ctx context.Context, s store.Observations, instance string, now time.Time) ([]store.Seen, error) {
+	seen, err := s.ListSeen(ctx, instance, now)
+	if err != nil {
+		return nil, fmt.Errorf("listing what was seen: %w", err)
+	}
+	return seen, nil
+}
+
 func viewAccount(a account.Account, now time.Time) accountView {
 	v := accountView{Instance: a.Instance, User: a.Name, Aliases: a.Aliases, Mail: a.Mail, Group: a.Group, Factors: []factorView{}}
 	for _, f := range a.Factors {
@@ -67,10 +80,10 @@ func writeAccounts(w io.Writer, list []accountView) error {
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "INSTANCE\tUSER\tFACTORS\tALIASES\tMAIL\tGROUP")
+	fmt.Fprintln(table, "INSTANCE\tUSER\tFACTORS\tSEEN\tALIASES\tMAIL\tGROUP")
 	for _, a := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			a.Instance, plain(a.User), factorWords(a.Factors), plain(strings.Join(a.Aliases, " ")), plain(a.Mail), plain(a.Group))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			plain(a.Instance), plain(a.User), plain(factorWords(a.Factors)), a.Seen.words(), plain(strings.Join(a.Aliases, " ")), plain(a.Mail), plain(a.Group))
 	}
 	return table.Flush()
 }
@@ -93,13 +106,14 @@ func factorWords(factors []factorView) string {
 	return strings.Join(words, ", ")
 }
 
-// plain returns the text as it can stand in a cell of a terminal's table.
+// plain returns the text as it can stand in a cell of a terminal's table:
+// without what moves the cursor, ends a cell or turns the writing around.
 func plain(s string) string {
 	if s == "" {
 		return "-"
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		if !unicode.IsGraphic(r) {
 			return '?'
 		}
 		return r

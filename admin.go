@@ -21,12 +21,15 @@ func init() {
 const (
 	adminAccounts = "/two_factor/accounts"
 	adminImport   = "/two_factor/import"
+	adminSeen     = "/two_factor/seen"
 )
 
 // AdminAPI are the routes of Caddy's admin API for accounts:
 //
 //   - GET /two_factor/accounts[?instance=NAME] lists accounts with their
 //     factors, never a secret.
+//   - GET /two_factor/seen[?instance=NAME] lists what `mode observe` has seen:
+//     users, cookies, and logins that were not recognised.
 //   - POST /two_factor/import[?instance=NAME][&region=XX] takes a file of
 //     accounts, text/csv or application/json, of at most 16 MiB; all of it or
 //     nothing.
@@ -44,26 +47,27 @@ func (AdminAPI) CaddyModule() caddy.ModuleInfo {
 func (AdminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: adminAccounts, Handler: caddy.AdminHandlerFunc(serveAccounts)},
+		{Pattern: adminSeen, Handler: caddy.AdminHandlerFunc(serveSeen)},
 		{Pattern: adminImport, Handler: caddy.AdminHandlerFunc(serveImport)},
 	}
 }
 
 // activeLease asks for the app at each request: routers outlive configs, and
 // after a failed reload the live router is that of the failed one.
-func activeLease() (*Lease, error) {
+func activeLease() (*App, *Lease, error) {
 	v, err := caddy.ActiveContext().AppIfConfigured(appName)
 	if err != nil {
-		return nil, apiError(http.StatusNotFound, "the running config has no two_factor")
+		return nil, nil, apiError(http.StatusNotFound, "the running config has no two_factor")
 	}
 	app, ok := v.(*App)
 	if !ok {
-		return nil, apiError(http.StatusInternalServerError, "the app two_factor is a %T", v)
+		return nil, nil, apiError(http.StatusInternalServerError, "the app two_factor is a %T", v)
 	}
 	lease, err := app.Lease()
 	if err != nil {
-		return nil, apiError(http.StatusServiceUnavailable, "%v", err)
+		return nil, nil, apiError(http.StatusServiceUnavailable, "%v", err)
 	}
-	return lease, nil
+	return app, lease, nil
 }
 
 func apiError(status int, format string, args ...any) error {
@@ -74,7 +78,7 @@ func serveAccounts(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return apiError(http.StatusMethodNotAllowed, "accounts can only be read here: use GET")
 	}
-	lease, err := activeLease()
+	_, lease, err := activeLease()
 	if err != nil {
 		return err
 	}
@@ -110,6 +114,26 @@ func serveAccounts(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+func serveSeen(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return apiError(http.StatusMethodNotAllowed, "what was seen can only be read: use GET")
+	}
+	app, lease, err := activeLease()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	app.instances.writeSeen()
+	seen, err := listSeen(r.Context(), lease.Parts().Store, r.URL.Query().Get("instance"), time.Now())
+	if err != nil {
+		return apiError(http.StatusServiceUnavailable, "%v", err)
+	}
+	if seen == nil {
+		seen = []store.Seen{}
+	}
+	return writeJSON(w, http.StatusOK, seen)
+}
+
 // importRefusal is the answer to an import of which nothing was taken.
 type importRefusal struct {
 	Error    string          `json:"error"`
@@ -126,14 +150,14 @@ func serveImport(w http.ResponseWriter, r *http.Request) error {
 	if kind != "text/csv" && kind != "application/json" {
 		return apiError(http.StatusUnsupportedMediaType, "want text/csv or application/json")
 	}
-	lease, err := activeLease()
+	app, lease, err := activeLease()
 	if err != nil {
 		return err
 	}
 	defer lease.Release()
 
 	query := r.URL.Query()
-	im := importer{parts: lease.Parts(), instance: query.Get("instance"), region: query.Get("region"), now: time.Now(),
+	im := importer{parts: lease.Parts(), instance: query.Get("instance"), instances: app.instances.names(), region: query.Get("region"), now: time.Now(),
 		events: lease.from.events, by: byAdminAPI, from: remoteIP(r)}
 	if im.instance == "" {
 		im.instance = defaultName

@@ -156,6 +156,7 @@ func (a *App) Start() error {
 	if err := a.shared.start(); err != nil {
 		return err
 	}
+	a.warnAtStart()
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.trying = cancel
 	go tryLoginPages(ctx, found, a.logger)

@@ -2,10 +2,10 @@ package twofactor
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -49,9 +49,36 @@ what the account has; an empty cell removes it. All of the file is taken, or
 nothing: every bad row is named. At most 16 MiB and 100,000 rows.
 `
 
-// setUpCommand gives the command its subcommands.
+const accountsLong = `
+Lists the accounts with their factors, never a secret. Where an instance is or
+was in mode observe, it also lists who was seen logging in, the app's cookies
+that enforcing would seal, and the logins that were not recognised. What was
+seen is forgotten after 90 days.
+`
+
+// setUpCommand gives the command its subcommands. By itself it shows its help;
+// a subcommand that there is not is an error.
 func setUpCommand(cmd *cobra.Command) {
 	cmd.AddCommand(importCommand(), accountsCommand())
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		cmd.SilenceUsage = true
+		var names []string
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				names = append(names, c.Name())
+			}
+		}
+		meant := ""
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			meant = "; did you mean " + near[0] + "?"
+		}
+		return fmt.Errorf("there is no command two-factor %s: there are %s%s", clip(args[0]), strings.Join(names, ", "), meant)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // importCommand is `caddy two-factor import`.
@@ -96,7 +123,8 @@ func accountsCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "accounts [--instance <name>] [--json] [--config <path> [--adapter <name>] | --address <admin> | --store <path>]",
-		Short: "Lists accounts with their factors, never a secret",
+		Short: "Lists accounts with their factors, never a secret, and what mode observe has seen",
+		Long:  accountsLong,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
@@ -109,17 +137,22 @@ func accountsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			seen, err := b.seen(cmd.Context(), instance)
+			if err != nil {
+				return err
+			}
+			report := newReport(list, seen)
 			if !asJSON {
-				return writeAccounts(cmd.OutOrStdout(), list)
+				return report.write(cmd.OutOrStdout())
 			}
 			out := json.NewEncoder(cmd.OutOrStdout())
 			out.SetIndent("", "  ")
-			return out.Encode(list)
+			return out.Encode(report)
 		},
 	}
 	t.flags(cmd)
 	cmd.Flags().StringVarP(&instance, "instance", "i", "", "Name of the two_factor instance; all of them if empty")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Writes a JSON list")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Writes a JSON object")
 	return cmd
 }
 
@@ -140,12 +173,22 @@ func openImport(cmd *cobra.Command, name string) (io.ReadCloser, error) {
 	return os.Open(name)
 }
 
+// maxFirstNames is how many names of users a warning shows.
+const maxFirstNames = 5
+
 func writeResult(w io.Writer, r importResult) error {
-	_, err := fmt.Fprintf(w, "imported into instance %s: %d new, %d changed, %d unchanged\n",
-		r.Instance, r.New, r.Changed, r.Unchanged)
+	var out strings.Builder
 	for _, line := range r.Weak {
-		_, e := fmt.Fprintf(w, "warning: line %d: the authenticator's secret has less than 128 bits; enrol a new one when you can\n", line)
-		err = errors.Join(err, e)
+		fmt.Fprintf(&out, "warning: line %d: the authenticator's secret has less than 128 bits; enrol a new one when you can\n", line)
 	}
+	if r.WithoutFactor > 0 {
+		names := strings.Join(r.FirstWithout, ", ")
+		if r.WithoutFactor > len(r.FirstWithout) {
+			names += ", …"
+		}
+		fmt.Fprintf(&out, "warning: accounts with neither phone nor authenticator, whose right passwords will be refused: %d (%s)\n", r.WithoutFactor, plain(names))
+	}
+	fmt.Fprintf(&out, "imported into instance %s: %d created, %d changed, %d unchanged\n", r.Instance, r.New, r.Changed, r.Unchanged)
+	_, err := io.WriteString(w, out.String())
 	return err
 }

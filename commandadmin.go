@@ -14,13 +14,15 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
 
 // Limits of a command's requests to the admin API.
 const (
 	adminTimeout   = 2 * time.Minute
 	maxAdminAnswer = 256 << 20
-	maxAdminError  = 64 << 10
+	maxAdminError  = 1 << 20
 )
 
 // adminBackend works through the admin API of a running Caddy.
@@ -90,20 +92,32 @@ func isJSONList(in *bufio.Reader) bool {
 }
 
 func (b *adminBackend) accounts(ctx context.Context, instance string) ([]accountView, error) {
+	list := []accountView{}
+	err := b.list(ctx, adminAccounts, instance, &list)
+	return list, err
+}
+
+func (b *adminBackend) seen(ctx context.Context, instance string) ([]store.Seen, error) {
+	list := []store.Seen{}
+	err := b.list(ctx, adminSeen, instance, &list)
+	return list, err
+}
+
+// list reads a list from the admin API.
+func (b *adminBackend) list(ctx context.Context, path, instance string, into any) error {
 	query := url.Values{}
 	if instance != "" {
 		query.Set("instance", instance)
 	}
-	answer, err := b.do(ctx, http.MethodGet, adminAccounts, query, "", nil)
+	answer, err := b.do(ctx, http.MethodGet, path, query, "", nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer answer.Close()
-	list := []accountView{}
-	if err := json.NewDecoder(io.LimitReader(answer, maxAdminAnswer)).Decode(&list); err != nil {
-		return nil, fmt.Errorf("reading Caddy's answer: %w", err)
+	if err := json.NewDecoder(io.LimitReader(answer, maxAdminAnswer)).Decode(into); err != nil {
+		return fmt.Errorf("reading Caddy's answer: %w", err)
 	}
-	return list, nil
+	return nil
 }
 
 func (b *adminBackend) close() { b.client.CloseIdleConnections() }

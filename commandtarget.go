@@ -2,19 +2,24 @@ package twofactor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
 
 // probeTimeout bounds how long a command looks for a running Caddy.
@@ -29,6 +34,7 @@ type target struct {
 type backend interface {
 	importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error)
 	accounts(ctx context.Context, instance string) ([]accountView, error)
+	seen(ctx context.Context, instance string) ([]store.Seen, error)
 	close()
 }
 
@@ -125,7 +131,41 @@ func openConfigured(ctx context.Context, config []byte) (backend, error) {
 			return nil, fmt.Errorf("reading the config of two_factor: %w", err)
 		}
 	}
-	return openStopped(ctx, app, dataDir())
+	b, err := openStopped(ctx, app, dataDir())
+	if err != nil {
+		return nil, err
+	}
+	b.instances = configuredInstances(config)
+	return b, nil
+}
+
+// configuredInstances returns the names of the instances in a config, wherever
+// in it their handlers stand.
+func configuredInstances(config []byte) []string {
+	var root any
+	if json.Unmarshal(config, &root) != nil {
+		return nil
+	}
+	names := make(map[string]bool)
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		case map[string]any:
+			if v["handler"] == appName {
+				name, _ := v["name"].(string)
+				names[cmp.Or(name, defaultName)] = true
+			}
+			for _, item := range v {
+				walk(item)
+			}
+		}
+	}
+	walk(root)
+	return slices.Sorted(maps.Keys(names))
 }
 
 // openStoreFile works on a store's file, with the key that lies beside it or
@@ -143,13 +183,17 @@ func openStoreFile(ctx context.Context, path string) (backend, error) {
 	if !hasKeyFile(keys) {
 		keys = dataDir()
 	}
-	return openStopped(ctx, &App{StoreRaw: raw}, keys)
+	b, err := openStopped(ctx, &App{StoreRaw: raw}, keys)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // openStopped provisions the app outside of any config and opens its store,
 // but starts nothing. It makes neither a store nor a key: only Caddy does, as
 // the user that it runs as.
-func openStopped(ctx context.Context, app *App, keyDir string) (backend, error) {
+func openStopped(ctx context.Context, app *App, keyDir string) (*storeBackend, error) {
 	cctx, cancel := caddy.NewContext(caddy.Context{Context: ctx})
 	b := &storeBackend{app: app, cancel: cancel}
 	if err := app.Provision(cctx); err != nil {
@@ -177,11 +221,13 @@ type storeBackend struct {
 	app    *App
 	lease  *Lease
 	cancel context.CancelFunc
+	// instances are those of the config; empty if they are not known.
+	instances []string
 }
 
 func (b *storeBackend) importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error) {
 	events := b.app.shared.events
-	im := importer{parts: b.lease.Parts(), instance: instance, region: region, now: time.Now(), events: events, by: byCommand}
+	im := importer{parts: b.lease.Parts(), instance: instance, instances: b.instances, region: region, now: time.Now(), events: events, by: byCommand}
 	result, err := im.run(ctx, file)
 	if err != nil {
 		return result, err
@@ -202,6 +248,10 @@ func (b *storeBackend) accounts(ctx context.Context, instance string) ([]account
 		b.app.shared.events.recordListed(ctx, instance, byCommand, "")
 	}
 	return list, err
+}
+
+func (b *storeBackend) seen(ctx context.Context, instance string) ([]store.Seen, error) {
+	return listSeen(ctx, b.lease.Parts().Store, instance, time.Now())
 }
 
 func (b *storeBackend) close() {

@@ -120,6 +120,23 @@ func (s *site) load(caddyfile string) {
 	}
 }
 
+// settle waits until the server before a reload is gone: it may still take a
+// connection, and close it.
+func (s *site) settle() {
+	s.t.Helper()
+	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	for answered, tries := 0, 0; answered < 3; tries++ {
+		res, err := fresh.Get(s.url + "/.two-factor/none")
+		if err != nil && tries > 100 {
+			s.t.Fatal(err)
+		}
+		if err == nil {
+			_ = res.Body.Close()
+			answered++
+		}
+	}
+}
+
 // tryLoad loads a Caddyfile that may be refused.
 func (s *site) tryLoad(caddyfile string) error {
 	s.t.Helper()

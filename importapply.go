@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
@@ -25,12 +27,18 @@ type importResult struct {
 	// Weak are the lines with an authenticator's secret that was taken though
 	// it is shorter than RFC 4226 asks for.
 	Weak []int `json:"weak_secrets,omitempty"`
+	// WithoutFactor is how many accounts of the file have no factor now, and
+	// FirstWithout the first of their names.
+	WithoutFactor int      `json:"without_factor,omitempty"`
+	FirstWithout  []string `json:"first_without_factor,omitempty"`
 }
 
 // importer takes an import into a store.
 type importer struct {
 	parts    *handler.Parts
 	instance string
+	// instances are those of the config; empty if they are not known.
+	instances []string
 	// region is where numbers without a country code are read; empty for
 	// nowhere.
 	region string
@@ -55,42 +63,27 @@ func (im *importer) apply(ctx context.Context, r io.Reader) (importResult, []han
 	if !shortName.MatchString(im.instance) {
 		return result, nil, inputErrorf("the instance %s is not 1 to 32 of a-z, 0-9 and -", clip(im.instance))
 	}
+	if len(im.instances) > 0 && !slices.Contains(im.instances, im.instance) {
+		return result, nil, inputErrorf("there is no instance %s in this config; there is %s: name one with --instance", clip(im.instance), strings.Join(im.instances, ", "))
+	}
 	if im.region != "" && !isRegion(im.region) {
 		return result, nil, inputErrorf("the region %s is none: want two letters such as DE", clip(im.region))
 	}
-	rows, err := readRows(r)
+	var bad importError
+	rows, err := readRows(r, &bad)
 	if err != nil {
 		return result, nil, err
 	}
-	list, err := checkRows(rows, im.region)
+	list := checkRows(rows, im.region, &bad)
+	put, changes, err := im.mergeAll(ctx, list, &result, &bad)
 	if err != nil {
-		return result, nil, err
+		return result, nil, fmt.Errorf("nothing was imported: %w", err)
 	}
-	var put []account.Account
-	var changes []handler.Event
-	for _, row := range list {
-		a, known, err := im.merge(ctx, row)
-		if err != nil {
-			return result, nil, fmt.Errorf("nothing was imported: line %d: %w", row.line, err)
-		}
-		if row.totp != nil && row.totp.weak {
-			result.Weak = append(result.Weak, row.line)
-		}
-		switch {
-		case a == nil:
-			result.Unchanged++
-			continue
-		case known:
-			result.Changed++
-			changes = append(changes, im.event(handler.UserUpdated, a))
-		default:
-			result.New++
-			changes = append(changes, im.event(handler.UserCreated, a))
-		}
-		put = append(put, *a)
+	if err := bad.err(); err != nil {
+		return result, nil, err
 	}
 	if len(put) == 0 {
-		return result, changes, nil
+		return result, nil, nil
 	}
 	if err := im.parts.Store.PutAccounts(ctx, put); err != nil {
 		return result, nil, fmt.Errorf("nothing was imported: %w", err)
@@ -98,16 +91,114 @@ func (im *importer) apply(ctx context.Context, r io.Reader) (importResult, []han
 	return result, changes, nil
 }
 
-// merge returns the account as it is to be, or nil if it is so already, and
-// whether there was one.
-func (im *importer) merge(ctx context.Context, row importAccount) (*account.Account, bool, error) {
+// mergeAll returns the accounts that change with an event for each, and notes
+// rows that do not go together with what the store has.
+func (im *importer) mergeAll(ctx context.Context, list []importAccount, result *importResult, bad *importError) ([]account.Account, []handler.Event, error) {
+	inFile := make(map[string]bool, len(list))
+	for _, row := range list {
+		inFile[row.id] = true
+	}
+	var put []account.Account
+	var changes []handler.Event
+	for _, row := range list {
+		if bad.isFull() {
+			return nil, nil, nil
+		}
+		if row.bad {
+			continue
+		}
+		if ok, err := im.isFree(ctx, row, inFile, bad); err != nil {
+			return nil, nil, fmt.Errorf("line %d: %w", row.line, err)
+		} else if !ok {
+			continue
+		}
+		a, done, err := im.merge(ctx, row)
+		if err != nil {
+			return nil, nil, fmt.Errorf("line %d: %w", row.line, err)
+		}
+		result.count(row, a, done)
+		switch done {
+		case unchanged:
+			continue
+		case created:
+			changes = append(changes, im.event(handler.UserCreated, &a))
+		case changed:
+			changes = append(changes, im.event(handler.UserUpdated, &a))
+		}
+		put = append(put, a)
+	}
+	return put, changes, nil
+}
+
+// outcome is what a row makes of its account.
+type outcome int
+
+const (
+	unchanged outcome = iota
+	changed
+	created
+)
+
+// count counts a row and its account as it is to be.
+func (r *importResult) count(row importAccount, a account.Account, done outcome) {
+	if row.totp != nil && row.totp.weak {
+		r.Weak = append(r.Weak, row.line)
+	}
+	if len(a.Factors) == 0 {
+		if r.WithoutFactor++; len(r.FirstWithout) < maxFirstNames {
+			r.FirstWithout = append(r.FirstWithout, a.Name)
+		}
+	}
+	switch done {
+	case unchanged:
+		r.Unchanged++
+	case changed:
+		r.Changed++
+	case created:
+		r.New++
+	}
+}
+
+// isFree notes names of a row that are another account's, and reports whether
+// there are none. An alias of an account that is in the file too may be given
+// up by it; the store decides that.
+func (im *importer) isFree(ctx context.Context, row importAccount, inFile map[string]bool, bad *importError) (bool, error) {
+	free := true
+	check := func(name, column string) error {
+		owner, err := im.parts.Store.Account(ctx, im.instance, name)
+		if errors.Is(err, store.ErrNotFound) || err == nil && owner.ID == row.id {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if column == columnAliases && inFile[owner.ID] {
+			return nil
+		}
+		free = false
+		bad.add(row.line, column, "%s is a name of %s", clip(name), clip(owner.Name))
+		return nil
+	}
+	if err := check(row.id, columnUser); err != nil {
+		return false, err
+	}
+	if row.aliases == nil {
+		return free, nil
+	}
+	for _, alias := range *row.aliases {
+		if err := check(alias, columnAliases); err != nil {
+			return false, err
+		}
+	}
+	return free, nil
+}
+
+// merge returns the account as it is to be, and what that makes of it.
+func (im *importer) merge(ctx context.Context, row importAccount) (account.Account, outcome, error) {
 	old, err := im.parts.Store.Account(ctx, im.instance, row.id)
 	known := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, false, err
-	}
-	if known && old.ID != row.id {
-		return nil, false, fmt.Errorf("user: %s is an alias of %s", clip(row.name), clip(old.Name))
+		return old, unchanged, err
 	}
 	a := old
 	if !known {
@@ -124,13 +215,16 @@ func (im *importer) merge(ctx context.Context, row importAccount) (*account.Acco
 		a.Group = *row.group
 	}
 	if a.Factors, err = im.factors(row, old); err != nil {
-		return nil, false, err
+		return old, unchanged, err
 	}
 	if known && reflect.DeepEqual(normal(a), normal(old)) {
-		return nil, true, nil
+		return old, unchanged, nil
 	}
 	a.Updated = im.now
-	return &a, known, nil
+	if known {
+		return a, changed, nil
+	}
+	return a, created, nil
 }
 
 // normal drops the difference between no list and an empty one.

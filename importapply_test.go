@@ -134,7 +134,7 @@ func TestImportTakesAllOrNothing(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"a bad row at the end", "user,phone\nbob,+4915123456789\ncarl,123\n", "line 3, column phone"},
 		{"an alias of an account that is there", "user,aliases\nbob,\ncarl,anna@x.de\n", "anna@x.de"},
-		{"a user that is another's alias", "user,phone\nbob,\nanna@x.de,+4915123456789\n", `line 3: user: "anna@x.de" is an alias of "anna"`},
+		{"a user that is another's alias", "user,phone\nbob,\nanna@x.de,+4915123456789\n", `line 3, column user: "anna@x.de" is a name of "anna"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			take, lease := importing(t)

@@ -32,6 +32,8 @@ type importAccount struct {
 	mail    *string
 	group   *string
 	totp    *importTOTP
+	// bad says that something is wrong with the row.
+	bad bool
 }
 
 // importTOTP is an authenticator of an import; one without a secret means that
@@ -42,26 +44,25 @@ type importTOTP struct {
 	params account.TOTP
 }
 
-// checkRows checks every row by itself and all of them against each other.
-// Region is where numbers without a country code are read; empty for nowhere.
-func checkRows(rows []importRow, region string) ([]importAccount, error) {
-	var bad importError
+// checkRows checks every row by itself and all of them against each other, and
+// notes what is wrong. Region is where numbers without a country code are read;
+// empty for nowhere.
+func checkRows(rows []importRow, region string, bad *importError) []importAccount {
 	names := make(map[string]int, len(rows))
 	list := make([]importAccount, 0, len(rows))
 	for _, row := range rows {
-		a := checkRow(&bad, row, region)
-		if a.id != "" {
-			checkNames(&bad, names, a)
-		}
-		if bad.more {
+		if bad.isFull() {
 			break
 		}
+		before := len(bad.problems)
+		a := checkRow(bad, row, region)
+		if a.id != "" {
+			checkNames(bad, names, a)
+		}
+		a.bad = len(bad.problems) > before
 		list = append(list, a)
 	}
-	if err := bad.err(); err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list
 }
 
 func checkRow(bad *importError, row importRow, region string) importAccount {

@@ -16,12 +16,19 @@ func row(line int, pairs ...string) importRow {
 	return r
 }
 
+// checkAll checks rows for nowhere.
+func checkAll(rows []importRow) ([]importAccount, error) {
+	var bad importError
+	list := checkRows(rows, "", &bad)
+	return list, bad.err()
+}
+
 func TestCheckRowsReadsAWholeRow(t *testing.T) {
-	list, err := checkRows([]importRow{row(2,
+	list, err := checkAll([]importRow{row(2,
 		"user", " Anna ", "aliases", "anna@example.com; A.Smith\tanna ANNA@example.com",
 		"phone", "+49 151 2345 6789", "mail", "Anna@example.com", "group", "sales",
 		"totp_secret", "jbsw y3dp-ehpk 3pxp ====", "totp_algorithm", "sha-256", "totp_digits", "8", "totp_period", "60",
-	)}, "")
+	)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +48,7 @@ func TestCheckRowsReadsAWholeRow(t *testing.T) {
 }
 
 func TestCheckRowsLeavesColumnsThatAreNotThere(t *testing.T) {
-	list, err := checkRows([]importRow{row(2, "user", "anna"), row(3, "user", "bob", "phone", "", "totp_secret", "", "aliases", "")}, "")
+	list, err := checkAll([]importRow{row(2, "user", "anna"), row(3, "user", "bob", "phone", "", "totp_secret", "", "aliases", "")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +81,7 @@ func TestCheckRowsNamesEveryBadCell(t *testing.T) {
 		{"digits without a secret", row(2, "user", "a", "totp_digits", "8"), "column totp_digits: is given without a totp_secret"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := checkRows([]importRow{c.row}, "")
+			_, err := checkAll([]importRow{c.row})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want %q", err, c.want)
 			}
@@ -131,12 +138,12 @@ func TestRule10RefusesNumbersThatTakeNoTexts(t *testing.T) {
 }
 
 func TestCheckRowsNamesNamesOfTwoRows(t *testing.T) {
-	_, err := checkRows([]importRow{
+	_, err := checkAll([]importRow{
 		row(2, "user", "anna", "aliases", "a@x"),
 		row(3, "user", "ANNA"),
 		row(4, "user", "bob", "aliases", "A@X"),
 		row(5, "user", "a@x"),
-	}, "")
+	})
 	var bad *importError
 	if !errors.As(err, &bad) || len(bad.problems) != 3 {
 		t.Fatalf("got %v", err)

@@ -3,20 +3,20 @@ package twofactor
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits of an import. A larger one is taken in parts.
 const (
 	maxImportBytes    = 16 << 20
 	maxImportRows     = 100_000
-	maxImportProblems = 20
+	maxImportProblems = 1000
 )
 
 // The columns of an import, in the order of the documentation. Only the first
@@ -87,11 +87,16 @@ func (e *importError) add(line int, column, format string, args ...any) bool {
 	return true
 }
 
-// err returns nil if nothing is wrong.
+// isFull reports whether more is wrong than is listed.
+func (e *importError) isFull() bool { return e.more }
+
+// err returns nil if nothing is wrong, else all that is, in the order of the
+// lines.
 func (e *importError) err() error {
 	if len(e.problems) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(e.problems, func(a, b importProblem) int { return a.Line - b.Line })
 	return e
 }
 
@@ -120,8 +125,9 @@ func inputErrorf(format string, args ...any) error {
 }
 
 // readRows reads a CSV file with a header row, or a JSON list of objects; which
-// of them, the first byte says. It reads at most maxImportBytes.
-func readRows(r io.Reader) ([]importRow, error) {
+// of them, the first byte says. It reads at most maxImportBytes. Rows that are
+// none are noted; an error is of the whole file.
+func readRows(r io.Reader, bad *importError) ([]importRow, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxImportBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the import: %w", err)
@@ -129,44 +135,86 @@ func readRows(r io.Reader) ([]importRow, error) {
 	if len(data) > maxImportBytes {
 		return nil, inputErrorf("the import is longer than %d MiB: split it", maxImportBytes>>20)
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if data, err = asUTF8(data); err != nil {
+		return nil, err
+	}
 	switch first := bytes.TrimLeft(data, " \t\r\n"); {
 	case len(first) == 0:
 		return nil, inputErrorf("the import is empty: want CSV with a header row, or a JSON list of objects")
 	case first[0] == '[':
-		return readJSONRows(data)
+		return readJSONRows(data, bad)
 	case first[0] == '{':
 		return nil, inputErrorf("the import is one JSON object: want a list of objects, [{…}, …]")
 	default:
-		return readCSVRows(data)
+		return readCSVRows(data, bad)
 	}
 }
 
-func readCSVRows(data []byte) ([]importRow, error) {
-	var bad importError
+// asUTF8 returns the text without a byte order mark. Another encoding, as
+// spreadsheets write by default, would make other names of the users'.
+func asUTF8(data []byte) ([]byte, error) {
+	const saveAs = "save it as UTF-8 (in a spreadsheet: as \"CSV UTF-8\")"
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, inputErrorf("the import is UTF-16: %s", saveAs)
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if utf8.Valid(data) {
+		return data, nil
+	}
+	line := 1
+	for rest := data; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		rest = rest[size:]
+	}
+	return nil, inputErrorf("the import is not UTF-8 in line %d: %s", line, saveAs)
+}
+
+// separatorOf returns what stands between the columns: a comma, or what
+// spreadsheets write where a comma is part of a number. The header row has none
+// of them in its names.
+func separatorOf(data []byte) rune {
+	first, _, _ := bytes.Cut(bytes.TrimLeft(data, "\r\n"), []byte("\n"))
+	best := ','
+	for _, r := range ";\t" {
+		if bytes.Count(first, []byte(string(r))) > bytes.Count(first, []byte(string(best))) {
+			best = r
+		}
+	}
+	return best
+}
+
+func readCSVRows(data []byte, bad *importError) ([]importRow, error) {
 	in := csv.NewReader(bytes.NewReader(data))
 	in.FieldsPerRecord = -1
-	in.TrimLeadingSpace = true
+	in.Comma = separatorOf(data)
+	// A tab that leads a cell would be an empty one.
+	in.TrimLeadingSpace = in.Comma != '\t'
 
 	header, err := in.Read()
 	if err != nil {
-		badCSV(&bad, 1, err)
+		badCSV(bad, 1, err)
 		return nil, bad.err()
 	}
 	line, _ := in.FieldPos(0)
-	checkHeader(&bad, line, header)
+	checkHeader(bad, line, header)
 	if bad.err() != nil {
 		return nil, bad.err()
 	}
 	var rows []importRow
-	for {
+	for !bad.isFull() {
 		record, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			// What follows a broken quote cannot be told apart.
-			badCSV(&bad, line, err)
+			badCSV(bad, line, err)
 			break
 		}
 		line, _ = in.FieldPos(0)
@@ -174,9 +222,7 @@ func readCSVRows(data []byte) ([]importRow, error) {
 			return nil, tooManyRows()
 		}
 		if len(record) != len(header) {
-			if !bad.add(line, "", "%d columns, but the header has %d", len(record), len(header)) {
-				break
-			}
+			bad.add(line, "", "%d columns, but the header has %d", len(record), len(header))
 			continue
 		}
 		row := importRow{line: line, cell: make(map[string]string, len(header))}
@@ -185,7 +231,7 @@ func readCSVRows(data []byte) ([]importRow, error) {
 		}
 		rows = append(rows, row)
 	}
-	return rows, bad.err()
+	return rows, nil
 }
 
 // checkHeader folds the names of the header in place and notes those that are
@@ -196,7 +242,7 @@ func checkHeader(bad *importError, line int, header []string) {
 		switch {
 		case !slices.Contains(importColumns, header[i]):
 			// Its text may be a secret: of a file without a header row.
-			bad.add(line, "", "column %d of the header row is unknown: the columns are %s, separated by commas", i+1, strings.Join(importColumns, ", "))
+			bad.add(line, "", "column %d of the header row is unknown%s: the columns are %s, separated by commas, semicolons or tabs", i+1, didYouMean(header[i]), strings.Join(importColumns, ", "))
 		case slices.Contains(header[:i], header[i]):
 			bad.add(line, header[i], "is there twice")
 		}
@@ -213,116 +259,6 @@ func badCSV(bad *importError, line int, err error) {
 		return
 	}
 	bad.add(line, "", "not CSV: %v", err)
-}
-
-func readJSONRows(data []byte) ([]importRow, error) {
-	var bad importError
-	lines := lineCounter{data: data}
-	in := json.NewDecoder(bytes.NewReader(data))
-	if _, err := in.Token(); err != nil {
-		return nil, inputErrorf("the import is not JSON: %w", err)
-	}
-	var rows []importRow
-	for in.More() {
-		line := lines.at(in.InputOffset())
-		var object map[string]jsonCell
-		err := in.Decode(&object)
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			bad.add(line, "", "not JSON: %v", err)
-			return nil, bad.err()
-		}
-		if len(rows) == maxImportRows {
-			return nil, tooManyRows()
-		}
-		if err != nil {
-			if !bad.add(line, "", "%s", jsonReason(err)) {
-				break
-			}
-			continue
-		}
-		row := importRow{line: line, cell: make(map[string]string, len(object))}
-		for name, v := range object {
-			if !slices.Contains(importColumns, name) {
-				bad.add(line, "", "unknown name %s: the names are %s", clip(name), strings.Join(importColumns, ", "))
-				continue
-			}
-			if v.present {
-				row.cell[name] = v.text
-			}
-		}
-		rows = append(rows, row)
-	}
-	if bad.err() != nil {
-		return nil, bad.err()
-	}
-	if _, err := in.Token(); err != nil {
-		bad.add(lines.at(in.InputOffset()), "", "not JSON: the list has no end")
-		return nil, bad.err()
-	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		bad.add(lines.at(in.InputOffset()), "", "something follows the list")
-	}
-	return rows, bad.err()
-}
-
-// jsonCell is a cell of a JSON import: a text, a number, a list of texts for
-// the aliases, or null for a cell that is not there.
-type jsonCell struct {
-	text    string
-	present bool
-}
-
-// UnmarshalJSON takes a text, a number, a list of texts or null.
-func (c *jsonCell) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		return nil
-	}
-	c.present = true
-	var list []string
-	switch data[0] {
-	case '"':
-		return json.Unmarshal(data, &c.text)
-	case '[':
-		if err := json.Unmarshal(data, &list); err != nil {
-			return errors.New("a list may hold texts only")
-		}
-		c.text = strings.Join(list, ";")
-		return nil
-	default:
-		n, err := strconv.Atoi(string(data))
-		if err != nil {
-			return errors.New("a value is neither a text nor a whole number nor a list of texts")
-		}
-		c.text = strconv.Itoa(n)
-		return nil
-	}
-}
-
-// jsonReason words a value of the wrong kind without showing it.
-func jsonReason(err error) string {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
-		return "want an object such as {\"user\": \"anna\"}"
-	}
-	return err.Error()
-}
-
-// lineCounter finds lines of growing offsets.
-type lineCounter struct {
-	data   []byte
-	offset int64
-	line   int
-}
-
-// at returns the line, from 1, of the next value at or after the offset.
-func (l *lineCounter) at(offset int64) int {
-	for offset < int64(len(l.data)) && strings.IndexByte(" \t\r\n,", l.data[offset]) >= 0 {
-		offset++
-	}
-	l.line += bytes.Count(l.data[l.offset:offset], []byte("\n"))
-	l.offset = offset
-	return l.line + 1
 }
 
 func tooManyRows() error {

@@ -2,14 +2,20 @@ package twofactor
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
 )
 
 // instances are the handler instances of a config, by name.
 type instances struct {
 	mu    sync.Mutex
 	given map[string][]byte
+	gates []*handler.Gate
 }
 
 // claim notes that a handler has this name. Two handlers may share it only if
@@ -27,4 +33,43 @@ func (a *App) claim(name string, given []byte) error {
 	}
 	a.instances.given[name] = given
 	return nil
+}
+
+// names returns the names of the config's instances, in their order.
+func (i *instances) names() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Sorted(maps.Keys(i.given))
+}
+
+// instanceSettings is what concerns the app of a handler's settings.
+type instanceSettings struct {
+	Mode        string `json:"mode"`
+	UnknownUser string `json:"unknown_user"`
+}
+
+func (i *instances) settings(name string) (s instanceSettings) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	// It was marshalled here.
+	_ = json.Unmarshal(i.given[name], &s)
+	return s
+}
+
+// add notes a gate of the config.
+func (i *instances) add(g *handler.Gate) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.gates = append(i.gates, g)
+}
+
+// writeSeen has the watching gates write what they have seen, so that who reads
+// it reads all of it.
+func (i *instances) writeSeen() {
+	i.mu.Lock()
+	gates := slices.Clone(i.gates)
+	i.mu.Unlock()
+	for _, g := range gates {
+		g.WriteSeen()
+	}
 }

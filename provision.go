@@ -74,7 +74,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Instance: h.Name, Logins: h.Logins, Identity: h.Identity, LoginPage: h.LoginPage,
 		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
 		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
-		Tokens: h.Tokens, Carried: h.Carried, SpeaksFor: h.SpeaksFor,
+		Tokens: h.Tokens, Carried: h.Carried, SpeaksFor: h.SpeaksFor, Observe: h.observes(),
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
@@ -91,6 +91,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.gate, err = handler.New(config); err != nil {
 		return fmt.Errorf("two_factor: %w", err)
 	}
+	app.instances.add(h.gate)
 	return nil
 }
 
@@ -102,7 +103,6 @@ func (h *Handler) refuseLater() error {
 		set  bool
 	}{
 		{"step_up", len(h.StepUps) > 0},
-		{"mode observe", h.Mode == "observe"},
 		{"unknown_user enrol", h.UnknownUser == "enrol"},
 	}
 	for _, l := range later {
@@ -223,7 +223,7 @@ func (h *Handler) check() error {
 		return fmt.Errorf("two_factor: unknown_user is refuse, allow or enrol, not %s", clip(h.UnknownUser))
 	}
 	switch h.Mode {
-	case "", "enforce":
+	case "", "enforce", "observe":
 	default:
 		return fmt.Errorf("two_factor: mode is enforce or observe, not %s", clip(h.Mode))
 	}
@@ -263,6 +263,17 @@ func validateLogin(l *handler.Login) error {
 	return nil
 }
 
+// observes reports whether the handler only watches.
+func (h *Handler) observes() bool { return h.Mode == "observe" }
+
+// Cleanup writes what a watching handler has seen and not written yet.
+func (h *Handler) Cleanup() error {
+	if h.gate != nil {
+		h.gate.WriteSeen()
+	}
+	return nil
+}
+
 // ServeHTTP lets the gate decide which way a request goes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	return h.gate.ServeHTTP(w, r, next)
@@ -271,5 +282,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

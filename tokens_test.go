@@ -185,21 +185,12 @@ func sessionOf(c *client) account.SessionID {
 	return sha256.Sum256(raw)
 }
 
-// reload loads another config under a browser that has connections open. The
-// one before may still take a connection and close it, so a few are made first.
+// reload loads another config under a browser that has connections open.
 func (c *client) reload(caddyfile string) {
 	c.t.Helper()
 	c.s.load(caddyfile)
 	c.http.CloseIdleConnections()
-	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	for answered := 0; answered < 3; {
-		res, err := fresh.Get(c.s.url + "/.two-factor/none")
-		if err != nil {
-			continue
-		}
-		_ = res.Body.Close()
-		answered++
-	}
+	c.s.settle()
 }
 
 func speaksOf(r reply, user string) bool { return r.body == fmt.Sprintf(`{"user":%q}`, user) }

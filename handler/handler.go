@@ -95,6 +95,8 @@ type Config struct {
 	// users in one session.
 	SpeaksFor   []SpeaksFor
 	UnknownUser UnknownUser
+	// Observe only watches: nothing is held, asked for, sealed or refused.
+	Observe bool
 	// Prefix begins and ends with a slash.
 	Prefix       string
 	CookieDomain string
@@ -137,6 +139,8 @@ type Gate struct {
 	// hinted is when the operator was last told of a form that no login tells,
 	// in Unix nanoseconds.
 	hinted atomic.Int64
+	// watch is nil but in mode observe.
+	watch *watcher
 }
 
 // SetHosts tells the gate which hosts the operator's config names for it. It
@@ -155,6 +159,9 @@ func New(c Config) (*Gate, error) {
 	g.own = "two-factor-" + c.Instance
 	if g.Recorder == nil {
 		g.Recorder = nowhere{}
+	}
+	if c.Observe {
+		g.watch = newWatcher(g)
 	}
 	var err error
 	if g.readable, err = cookie.NewMatcher(append(csrfNames[:len(csrfNames):len(csrfNames)], c.Readable...)...); err != nil {
@@ -206,6 +213,9 @@ func (p *Proof) compile() error {
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if call := ownCallOf(r.Context()); call != nil && call.gate == g {
 		return call.serve(w, r, next)
+	}
+	if g.Observe {
+		return g.observe(w, r, next)
 	}
 	v := &visit{g: g, w: w, r: r, next: next, now: g.Clock(), came: cameWithOf(r)}
 	v.readAddress()

@@ -48,6 +48,7 @@ type Store interface {
 	Sessions
 	Challenges
 	Values
+	Observations
 
 	// Epoch is when this store's knowledge begins. An empty, restored or
 	// failed-over store begins a new epoch; anonymous seals issued before it

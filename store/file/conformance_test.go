@@ -58,6 +58,7 @@ func checkFile(t *testing.T, s *Store) {
 		takeIndexed(t, tx, challenges, index)
 		takeIndexed(t, tx, holds, index)
 		takeIndexed(t, tx, values, index)
+		takeIndexed(t, tx, sightings, index)
 		for k := range index {
 			t.Errorf("the expiry index has an entry of nothing: %q", k)
 		}

@@ -308,11 +308,14 @@ func (sc *scene) listed() error {
 	return mine
 }
 
-// readNothing are the methods that read no record, with the reason.
+// readNothing are the methods that read no record of a target, with the reason.
 func readNothing() map[string]string {
 	return map[string]string{
 		"Close": "it writes what is in memory only",
 		"Epoch": "Open has read it; see TestADamagedEpochIsRefused",
+
+		"NoteSeen": "see TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
+		"ListSeen": "see TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
 	}
 }
 

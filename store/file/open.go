@@ -145,7 +145,7 @@ func (e *newerError) Error() string {
 func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any)) (meta, bool, error) {
 	if isEmpty(tx) {
 		m := meta{epoch: now.UTC().Round(0), file: file}
-		for _, name := range append(recordBuckets(), bucketMeta) {
+		for _, name := range append(recordBuckets(), sightings.bucket, bucketMeta) {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return meta{}, false, fmt.Errorf("make bucket %s: %w", name, err)
 			}
@@ -153,6 +153,10 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 		return m, true, writeMeta(tx, m)
 	}
 	m, err := readMeta(tx)
+	if err != nil {
+		return m, false, err
+	}
+	added, err := addSightings(tx)
 	if err != nil {
 		return m, false, err
 	}
@@ -167,7 +171,7 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 		log("the clock of this machine is behind the store's epoch: anonymous seals do not open until then; set the clock right",
 			"epoch", m.epoch, "clock", now)
 	}
-	return m, copied, err
+	return m, added || copied, err
 }
 
 // after is now, but where the clock was set back it is later than the epoch

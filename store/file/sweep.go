@@ -101,6 +101,8 @@ func (s *Store) sweepRecord(t *txn, tag byte, key []byte, now time.Time) error {
 		return sweepKind(t, holds, key, now)
 	case values.tag:
 		return sweepKind(t, values, key, now)
+	case sightings.tag:
+		return sweepKind(t, sightings, key, now)
 	}
 	return nil
 }

@@ -158,6 +158,10 @@ func durableTests() []durableTest {
 				}
 			}
 		}},
+		{"what was seen is kept", func(t *testing.T, f *fixture) func(*testing.T, *fixture) {
+			f.note(f.seen(store.SeenUser, "ada"), f.seen(store.SeenCookie, "sid"))
+			return func(t *testing.T, f *fixture) { same(t, f.keysSeen(), []string{"cookie sid", "user ada"}) }
+		}},
 		{"the epoch is kept", func(t *testing.T, f *fixture) func(*testing.T, *fixture) {
 			want, err := f.s.Epoch(f.ctx)
 			f.must(err)

@@ -97,4 +97,9 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 	})
 	do("PutValue", func(ctx context.Context) error { return s.PutValue(ctx, "handle", []byte("x"), until) })
 	do("Value", func(ctx context.Context) error { _, err := s.Value(ctx, "handle", f.now); return err })
+	do("NoteSeen", func(ctx context.Context) error {
+		_, err := s.NoteSeen(ctx, []store.Seen{f.seen(store.SeenUser, "ada")})
+		return err
+	})
+	do("ListSeen", func(ctx context.Context) error { _, err := s.ListSeen(ctx, "", f.now); return err })
 }

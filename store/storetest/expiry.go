@@ -67,6 +67,7 @@ func (e expiryTest) run(t *testing.T, f *fixture) {
 // of timeless.
 func expiries() []expiryTest {
 	all := append(lineExpiries(), sessionExpiries()...)
+	all = append(all, observationExpiries()...)
 	return append(all, challengeExpiries()...)
 }
 

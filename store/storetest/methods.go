@@ -10,6 +10,7 @@ func readsOnly() map[string]string {
 		"Session":      "it reads",
 		"Challenge":    "it reads",
 		"Value":        "it reads",
+		"ListSeen":     "it reads",
 		"Epoch":        "it says what was decided at the opening",
 		"Close":        "it ends everything; see the tests of the engine",
 	}
@@ -25,6 +26,7 @@ func timeless() map[string]string {
 		"EndSession":    "it is given no time: a session that is over may be ended too",
 		"CancelSession": "it is given no time: a session that is over may be cancelled too",
 		"RecordSend":    "it is given no time: what became of a sending is noted whenever it is known",
+		"NoteSeen":      "the times are those of what was seen: nothing is judged by them",
 		"Epoch":         "it is given no time",
 		"Close":         "it is given no time",
 	}

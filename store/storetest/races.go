@@ -62,6 +62,7 @@ func raceTests() []raceTest {
 	all = append(all, lineRaces()...)
 	all = append(all, sessionRaces()...)
 	all = append(all, tokenRaces()...)
+	all = append(all, observationRaces()...)
 	all = append(all, challengeRaces()...)
 	return append(all, accountRaces()...)
 }

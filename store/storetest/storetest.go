@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Pass", passTests()},
 		{"Sends", sendTests()},
 		{"Values", valueTests()},
+		{"Observations", observationTests()},
 		{"Engine", engineTests()},
 		{"Expiry", expiryTests()},
 		{"Races", asTests(raceTests())},

@@ -1,0 +1,184 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/challenge"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/hold"
+	"github.com/caddy-twofactor/caddy-twofactor/policy"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+// What is recognised here went to the browser already, and nothing of it is
+// asked for again: a proof would be a request of the gateway's own in the
+// session that the browser has just got, and where an app gives its session a
+// new value at every answer, that request would burn the browser's. So a login
+// of which only a proof tells stays undecided; that is said.
+
+// seeCookies notes the cookies that an answer sets; those of a login when it is
+// known what they answer.
+func (v *visit) seeCookies(s *sighting, h http.Header, before int) {
+	sets := v.appCookies(h, before)
+	if s.isRead() {
+		s.sets = sets
+		return
+	}
+	v.g.noteSet(sets, v.now, store.SeenElsewhere)
+}
+
+// isWhoPage reports whether the browser asks for the page by which a proof
+// tells who is logged in: then the app says it by itself.
+func (v *visit) isWhoPage() bool {
+	p := v.g.whoProof
+	if p == nil || v.r.Method != http.MethodGet {
+		return false
+	}
+	ref, err := url.Parse(p.Address)
+	return err == nil && ref.Path == v.orig.Path && ref.RawQuery == v.orig.RawQuery
+}
+
+// lookWho notes whom the page of a proof names, once a name.
+func (g *Gate) lookWho(at *url.URL, p *peek) {
+	plain, whole := decoded(p.header, p.body.Bytes())
+	if !whole || p.over {
+		return
+	}
+	var said said
+	g.whoProof.read(&answer{status: p.status, at: at, now: g.Clock()}, hold.Answer{Status: p.status, Body: plain}, &said)
+	if said.user != "" && !g.watch.isKnown(store.SeenUser, account.Fold(said.user)) {
+		g.sawYes(&sighting{}, p.status, said.user)
+	}
+}
+
+// recognise looks at the answer to a login, when it has gone to the browser.
+func (g *Gate) recognise(s *sighting, p *peek) {
+	where := store.SeenElsewhere
+	yes, why := g.judge(s, p)
+	if yes {
+		where = store.SeenAtYes
+	}
+	g.noteSet(s.sets, g.Clock(), where)
+	switch {
+	case why != "":
+		g.unrecognised(s, p.status, why)
+	case yes:
+		g.sawYes(s, p.status, s.login.User)
+	}
+}
+
+const tooLarge = "the answer is larger than 262144 bytes, which enforcing does not hold"
+
+// judge says whether the answer is a yes, or why it is neither a yes nor a no.
+func (g *Gate) judge(s *sighting, p *peek) (isYes bool, why string) {
+	if p.status == 0 {
+		return false, "the app did not answer"
+	}
+	a := &attempt{visit: &visit{g: g, orig: s.at, now: g.Clock()}, login: s.login}
+	ans := &answer{status: p.status, header: p.header, at: s.at, sets: s.sets, now: a.now}
+	yes, no := a.look(ans)
+	if yes == unknown || no == unknown {
+		plain, whole := decoded(p.header, p.body.Bytes())
+		switch {
+		case p.over:
+			return false, tooLarge
+		case !whole:
+			return false, "the answer came in a Content-Encoding in which no sign can be seen; enforcing would ask for none"
+		}
+		if plain == nil {
+			plain = []byte{}
+		}
+		ans.body = plain
+		yes, no = a.look(ans)
+	}
+	switch {
+	case yes == seen && no == unseen && p.over:
+		return false, tooLarge
+	case yes == seen && no == unseen:
+		return true, ""
+	case no == seen && yes == unseen:
+		return false, ""
+	case yes == unseen && s.login.Proof.decides():
+		return false, "only a proof would tell, and observing asks for none: see that its page tells right from wrong"
+	default:
+		return false, "the answer shows " + shown(yes, no)
+	}
+}
+
+// sawYes says what enforcing would make of a right password, and notes the
+// name. Whoever typed it may not be who the app has let in where a proof says
+// who.
+func (g *Gate) sawYes(s *sighting, status int, user string) {
+	folded := account.Fold(user)
+	if folded == "" {
+		g.unrecognised(s, status, "the user name cannot be read for certain")
+		return
+	}
+	now := g.Clock()
+	first := g.watch.note(store.Seen{Instance: g.Instance, Kind: store.SeenUser, Key: folded, Detail: user, Count: 1, First: now, Last: now})
+	if !first {
+		return
+	}
+	would, err := g.wouldBe(s, folded, user, now)
+	if err != nil {
+		g.watch.fails("an account cannot be asked for", err)
+		return
+	}
+	g.Logger.Info("observed: a user has logged in", zap.String("user", user), zap.String("client_ip", s.clientIP), zap.String("would_be", would))
+}
+
+// wouldBe says what enforcing would answer a right password with.
+func (g *Gate) wouldBe(s *sighting, folded, user string, now time.Time) (string, error) {
+	lease, err := g.Lease()
+	if err != nil {
+		return "", err
+	}
+	defer lease.Release()
+	ctx, cancel := context.WithTimeout(context.Background(), storeWait)
+	defer cancel()
+	acc, err := lease.Parts().Store.Account(ctx, g.Instance, folded)
+	if errors.Is(err, store.ErrNotFound) {
+		if g.UnknownUser == RefuseUnknown {
+			return "refused: there is no account of this name; import it", nil
+		}
+		return "let in without a second factor: there is no account of this name", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	decision := g.Policy.Decide(policy.Facts{User: user, Account: acc.ID, ClientIP: s.clientIP, UserAgent: s.userAgent})
+	switch decision.Verdict {
+	case policy.Allow:
+		return "let in without a second factor", nil
+	case policy.Challenge:
+		_, err := lease.Parts().Challenges.Open(&acc, g.Instance, account.SessionID{1}, account.PurposeLogin, "", now)
+		if errors.Is(err, challenge.ErrNoFactor) {
+			return "refused: the account has no factor that can be used", nil
+		}
+		return "asked for a code", err
+	default:
+		return "refused", nil
+	}
+}
+
+// unrecognised notes a login of which nobody knows whether it was one.
+func (g *Gate) unrecognised(s *sighting, status int, why string) {
+	now := g.Clock()
+	key := bounded(s.method, 16) + " " + s.path
+	if status != 0 {
+		key += " " + strconv.Itoa(status)
+	}
+	why = bounded(why, store.MaxSeenDetail)
+	first := g.watch.note(store.Seen{Instance: g.Instance, Kind: store.SeenUnrecognised, Key: key, Detail: why, Count: 1, First: now, Last: now})
+	if first {
+		g.Logger.Warn("observed: a login was not recognised, and would be refused: check the user, yes and no of this login",
+			zap.String("method", bounded(s.method, 16)), zap.String("path", s.path), zap.Int("status", status), zap.String("why", why))
+	}
+}
