@@ -1,6 +1,8 @@
 # make run    builds Caddy with the module and starts the demo (PORT=8080)
 # make test   installs what the tests need, checks the code, runs every test
 # make build  Caddy with the module, as .run/bin/caddy
+# make bench  measures what the gateway costs, into docs/bench.md (half an hour;
+#             ROUNDS=2 SECONDS=1 SESSIONS=1000 OUT=.run/bench.md for a look)
 # make clean  removes .run, where all of this keeps its caches and data
 #
 # RACE="./store/... ./challenge/..." runs these packages once more, with the
@@ -14,6 +16,10 @@ PORT        ?= 8080
 PACKAGES    ?= ./...
 RACE        ?=
 TESTTIMEOUT ?= 20m
+ROUNDS      ?= 10
+SECONDS     ?= 4
+SESSIONS    ?= 100000
+OUT         ?= docs/bench.md
 
 RUN := $(CURDIR)/.run
 
@@ -33,7 +39,7 @@ ifneq ($(shell test -n "$${HOME:-}" && test -w "$${HOME:-}" && echo usable),usab
 export HOME := $(RUN)/home
 endif
 
-.PHONY: build run test check clean folders patience
+.PHONY: build run test bench check clean folders patience
 
 patience:
 	@[ -e "$(RUN)/bin/caddy" ] || echo "The first build fetches and compiles Caddy: some minutes, and about 2 GB in .run."
@@ -49,6 +55,11 @@ run: patience build
 test: check
 	go run ./internal/testcount -o "$(RUN)/test-count" \
 		-count=1 -timeout $(TESTTIMEOUT) $(PACKAGES) $(if $(RACE),-- -race -count=1 -timeout $(TESTTIMEOUT) $(RACE))
+
+bench: build
+	go build -o "$(RUN)/bin/bench" ./internal/bench
+	exec "$(RUN)/bin/bench" -caddy "$(RUN)/bin/caddy" -dir "$(RUN)/bench" -out "$(OUT)" \
+		-rounds $(ROUNDS) -seconds $(SECONDS) -sessions $(SESSIONS)
 
 check: folders
 	.ci/packages

@@ -37,6 +37,21 @@ func (s *shared) lease() (*Lease, error) {
 	return &Lease{parts: parts, from: s}, nil
 }
 
+// requestLease is a lease on a config that has not ended, for one request: it
+// is the shared part itself and so costs nothing. It must be released once.
+type requestLease shared
+
+func (l *requestLease) Parts() *handler.Parts { return l.parts.Load() }
+func (l *requestLease) Release()              { l.gate.leave() }
+
+// requestLease is lease for the way of a request.
+func (s *shared) requestLease() (handler.Lease, error) {
+	if s.parts.Load() == nil || !s.gate.enter() {
+		return s.lease()
+	}
+	return (*requestLease)(s), nil
+}
+
 // lateLease serves a request that reaches a config after its end, on a
 // connection that was still open: it is let in if another config has the same
 // store open, and keeps it open with a reference of its own.

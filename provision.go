@@ -79,7 +79,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
 		Policy: policy.EveryLogin{}, Logger: logger.With(zap.String("instance", h.Name)), Clock: time.Now, Rand: rand.Reader,
-		Lease: func() (handler.Lease, error) { return app.Lease() }, Recorder: app.shared.events,
+		Lease: func() (handler.Lease, error) { return app.shared.requestLease() }, Recorder: app.shared.events,
 	}
 	if err := h.loadMatchers(ctx, &config); err != nil {
 		return err

@@ -27,14 +27,10 @@ const maxOwn = 4
 
 // ownName returns the name of the own cookie for this browser.
 func (v *visit) ownName() string {
-	switch {
-	case !v.secure():
+	if !v.secure() {
 		return v.g.own
-	case v.g.CookieDomain != "":
-		return "__Secure-" + v.g.own
-	default:
-		return "__Host-" + v.g.own
 	}
+	return v.g.secureOwn
 }
 
 // ownNames are the names of the own cookies of every instance.
@@ -80,7 +76,7 @@ func (v *visit) readCookies() error {
 	if len(lines) == 0 {
 		return nil
 	}
-	v.pairs, _ = cookie.Parse(make([]cookie.Pair, 0, 8), lines)
+	v.pairs, _ = cookie.Parse(v.pairs[:0], lines)
 	own, tried := v.ownName(), 0
 	for i := range v.pairs {
 		if v.pairs[i].Name != own {

@@ -52,6 +52,9 @@ func (v *visit) asLogin(l *Login) (*foundLogin, error) {
 		}
 		return v.readUser(l)
 	}
+	if v.r.ContentLength == 0 && v.r.Method != http.MethodConnect && v.r.URL.RawQuery == "" {
+		return nil, nil // there is no field at all
+	}
 	if err := v.readBody(); err != nil {
 		return nil, err
 	}

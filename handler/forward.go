@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
-	"github.com/caddy-twofactor/caddy-twofactor/internal/hold"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
@@ -26,8 +25,8 @@ func (v *visit) forward() error {
 	}
 	defer v.mayLogSomebodyIn()()
 	body := v.watchBody()
-	restore := v.setCookies()
-	defer restore()
+	v.setCookies()
+	defer v.restoreCookies()
 	logout, err := v.isLogout()
 	if err != nil {
 		return v.refuse(page.Blocked, err)
@@ -36,9 +35,7 @@ func (v *visit) forward() error {
 	if err != nil {
 		return v.refuse(page.Blocked, err)
 	}
-	ed := hold.NewEditor(out, !v.protected, func(status int, h http.Header) bool {
-		return v.edit(status, h, logout)
-	})
+	ed := v.answerThrough(out, logout)
 	err = v.next.ServeHTTP(ed, v.r)
 	ed.Finish()
 	if v.cutOff() && (ed.Dropped() || !ed.Answered()) {
@@ -50,6 +47,9 @@ func (v *visit) forward() error {
 	if !ed.Dropped() {
 		if err == nil && !tokens.finish() {
 			return tokens.drop()
+		}
+		if tokens == nil {
+			v.passed()
 		}
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -119,11 +120,15 @@ type Config struct {
 // Gate is one handler instance at work.
 type Gate struct {
 	Config
-	own         string
-	readable    cookie.Matcher
-	credentials cookie.Matcher
+	// own and secureOwn are the names of the own cookie, without TLS and with.
+	own, secureOwn string
+	readable       cookie.Matcher
+	credentials    cookie.Matcher
 	// addressed are names of session cookies that are taken out of addresses.
 	addressed cookie.Matcher
+	// isAddressed is addressed but for what is fielded; a func, so that no
+	// request has to make one.
+	isAddressed func(name string) bool
 	// embodied are names of session cookies that are taken out of forms.
 	embodied cookie.Matcher
 	// fielded are names of fields that carry a credential or a token.
@@ -141,6 +146,8 @@ type Gate struct {
 	hinted atomic.Int64
 	// watch is nil but in mode observe.
 	watch *watcher
+	// rooms are those that are not in use.
+	rooms sync.Pool
 }
 
 // SetHosts tells the gate which hosts the operator's config names for it. It
@@ -157,6 +164,10 @@ var csrfNames = []string{
 func New(c Config) (*Gate, error) {
 	g := &Gate{Config: c, proven: newProvenCache(c.Clock())}
 	g.own = "two-factor-" + c.Instance
+	g.secureOwn = "__Host-" + g.own
+	if c.CookieDomain != "" {
+		g.secureOwn = "__Secure-" + g.own
+	}
 	if g.Recorder == nil {
 		g.Recorder = nowhere{}
 	}
@@ -176,6 +187,7 @@ func New(c Config) (*Gate, error) {
 	if g.addressed, err = cookie.NewMatcher(append(cookie.SessionNames(), c.CredentialCookies...)...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)
 	}
+	g.isAddressed = func(name string) bool { return g.addressed.FoldMatch(name) && !g.fielded.match(name) }
 	if g.embodied, err = cookie.NewMatcher(append(cookie.ServerSessionNames(), c.CredentialCookies...)...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)
 	}
@@ -217,7 +229,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if g.Observe {
 		return g.observe(w, r, next)
 	}
-	v := &visit{g: g, w: w, r: r, next: next, now: g.Clock(), came: cameWithOf(r)}
+	v := g.newVisit(w, r, next)
 	v.readAddress()
 	v.stripAddress()
 	var sane bool
@@ -255,7 +267,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if rest, ok := strings.CutPrefix(v.orig.Path, g.Prefix); ok {
 		return v.ownPage(rest)
 	}
-	return v.route()
+	return v.reuse(v.route())
 }
 
 // route is the order in which the rules are asked.

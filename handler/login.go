@@ -206,8 +206,8 @@ func (a *attempt) forward() error {
 		asked := *a.visit
 		a.r.Body = &watchedBody{ReadCloser: a.r.Body, v: &asked}
 	}
-	restore := a.setCookies()
-	defer restore()
+	a.setCookies()
+	defer a.restoreCookies()
 	w := hold.NewWriter(a.w, maxAnswer, a.atHeaders)
 	err := a.next.ServeHTTP(w, a.r)
 	w.Finish()

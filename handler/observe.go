@@ -19,7 +19,7 @@ import (
 // cookies and seals, of which the app knows nothing. Nothing that fails here
 // keeps the request from the app.
 func (g *Gate) observe(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	v := &visit{g: g, w: w, r: r, next: next, now: g.Clock(), came: cameWithOf(r)}
+	v := g.newVisit(w, r, next)
 	v.readAddress()
 	lease, err := g.Lease()
 	if err != nil {

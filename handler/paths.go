@@ -14,10 +14,10 @@ import (
 // semicolon, drop a trailing slash or dot. The raw path is what reaches the
 // app, so a rule about paths is asked about every reading of it.
 
-// readings returns the readings of a decoded path. The first pathReadings of
+// readings appends the readings of a decoded path to all, which is empty. The first pathReadings of
 // them are what a careful app may see; the rest only a lenient one. Only the
 // first is there for a path without anything to read differently.
-func readings(u *url.URL) (all []string, strict int) {
+func readings(all []string, u *url.URL) (_ []string, strict int) {
 	decoded := u.Path
 	all = append(all, decoded)
 	if isPlainPath(u) {
@@ -193,10 +193,18 @@ func (v *visit) asks(ms caddyhttp.MatcherSets, i int, all bool) (bool, error) {
 // paths returns the readings of the request's path, made once.
 func (v *visit) paths() []string {
 	if v.allPaths == nil {
-		v.allPaths, v.strictPaths = readings(v.r.URL)
+		v.allPaths, v.strictPaths = readings(v.pathRoom(), v.r.URL)
 		v.query = readableQuery(v.r.URL.RawQuery)
 	}
 	return v.allPaths
+}
+
+// pathRoom is where the readings are put. A copy of a visit has room of its own.
+func (v *visit) pathRoom() []string {
+	if v.room == nil || v != &v.room.visit {
+		return nil
+	}
+	return v.room.paths[:0]
 }
 
 // reading returns the request as if its path were the i-th reading.
@@ -219,6 +227,9 @@ func (v *visit) reading(i int) *http.Request {
 // never matches a query that Go cannot parse, while most apps read the fields
 // of it that they can: what Go objects to is replaced.
 func readableQuery(raw string) string {
+	if raw == "" {
+		return raw
+	}
 	if _, err := url.ParseQuery(raw); err == nil {
 		return raw
 	}

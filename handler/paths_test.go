@@ -32,7 +32,7 @@ func TestRule23EveryReadingOfAPathIsAsked(t *testing.T) {
 		{"all of them", "//%65xport;x=1/", "/export"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			all, _ := readings(mustParse(t, tc.raw))
+			all, _ := readings(nil, mustParse(t, tc.raw))
 			if !slices.Contains(all, tc.want) {
 				t.Errorf("readings of %q are %q, want %q among them", tc.raw, all, tc.want)
 			}
@@ -47,7 +47,7 @@ func TestRule23EveryReadingOfAPathIsAsked(t *testing.T) {
 
 func TestAPlainPathHasOneReading(t *testing.T) {
 	for _, raw := range []string{"/", "/contacts", "/wp-admin/index.php", "/a.b/c", "/Ünïcode"} {
-		if all, strict := readings(&url.URL{Path: raw}); len(all) != 1 || strict != 1 {
+		if all, strict := readings(nil, &url.URL{Path: raw}); len(all) != 1 || strict != 1 {
 			t.Errorf("readings of %q are %q (%d strict), want one", raw, all, strict)
 		}
 	}

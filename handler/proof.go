@@ -115,6 +115,7 @@ func (v *visit) fixedTarget(p *Proof, user string) (*url.URL, error) {
 
 // ask asks the app for a page and follows its redirects on this site.
 func (v *visit) ask(p *Proof, target *url.URL, jar *cookie.Jar) (said, error) {
+	v.calledOut = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), proofWait)
 	defer cancel()
 	var result said

@@ -171,11 +171,8 @@ func (g *Gate) isReadable(p cookie.Pair) bool {
 
 // cookieHeader rebuilds the Cookie header from what is allowed: the readable
 // cookies as they came, the opened ones with their values, in their order.
-func (v *visit) cookieHeader() string {
-	if len(v.pairs) == 0 {
-		return ""
-	}
-	line := make([]byte, 0, 256)
+func (v *visit) cookieHeader() []byte {
+	line := v.room.line[:0]
 	next := 0
 	for i := range v.pairs {
 		switch {
@@ -186,22 +183,27 @@ func (v *visit) cookieHeader() string {
 			line = cookie.AppendKept(line, v.pairs[i])
 		}
 	}
-	return string(line)
+	v.room.line = line
+	return line
 }
 
-// setCookies puts the rebuilt Cookie header in place of what came, and returns
-// what puts it back.
-func (v *visit) setCookies() (restore func()) {
-	came, had := v.r.Header["Cookie"]
-	if line := v.cookieHeader(); line != "" {
-		v.r.Header["Cookie"] = []string{line}
-	} else {
+// setCookies puts the rebuilt Cookie header in place of what came, unless it is
+// what came.
+func (v *visit) setCookies() {
+	line := v.cookieHeader()
+	switch {
+	case len(line) == 0:
 		delete(v.r.Header, "Cookie")
+	case len(v.came.cookies) == 1 && v.came.cookies[0] == string(line):
+	default:
+		v.r.Header["Cookie"] = []string{string(line)}
 	}
-	return func() {
-		if had {
-			v.r.Header["Cookie"] = came
-		}
+}
+
+// restoreCookies puts the Cookie header back as it came.
+func (v *visit) restoreCookies() {
+	if len(v.came.cookies) > 0 {
+		v.r.Header["Cookie"] = v.came.cookies
 	}
 }
 

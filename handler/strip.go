@@ -11,15 +11,20 @@ import (
 // any rule is asked: an app that reads them there would let a session in that
 // no seal has opened.
 func (v *visit) stripAddress() {
-	is := func(name string) bool { return v.g.addressed.FoldMatch(name) && !v.g.fielded.match(name) }
-	v.strip(is, is)
+	v.strip(v.g.isAddressed, v.g.isAddressed)
 }
 
 // stripCredentials removes what carries a credential or a token from a request
 // that is not a login, but for what is bound to its own verified session.
 func (v *visit) stripCredentials() error {
-	if err := v.stripFields(v.g.fielded.match, v.bound()); err != nil {
-		return err
+	kept := v.bound()
+	if !kept.authorization {
+		delete(v.r.Header, "Authorization")
+	}
+	if !v.g.fielded.none() {
+		if err := v.stripFields(v.g.fielded.match, kept); err != nil {
+			return err
+		}
 	}
 	return v.stripForm()
 }

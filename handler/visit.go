@@ -18,6 +18,8 @@ import (
 
 // visit is one request on its way.
 type visit struct {
+	// room is what the visit works in.
+	room  *room
 	g     *Gate
 	w     http.ResponseWriter
 	r     *http.Request
@@ -81,6 +83,8 @@ type visit struct {
 	sent *visit
 	// instead, if set, answers in place of an answer that was dropped.
 	instead func() error
+	// calledOut says that the app was asked for a page of our own.
+	calledOut bool
 }
 
 // readAddress notes the address as the browser sees it.

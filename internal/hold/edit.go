@@ -16,7 +16,7 @@ type Edit func(status int, header http.Header) bool
 // Editor is an http.ResponseWriter that lets an answer through untouched but
 // for one look at its headers. Bodies stream, upgrades and flushes go on.
 type Editor struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 	edit    Edit
 	done    bool
 	dropped bool
@@ -33,12 +33,13 @@ type field struct {
 	values []string
 }
 
-// NewEditor returns an Editor in front of w. Informational answers go on,
-// without their cookies, if early is true, and are dropped if not. The
-// Set-Cookie fields that are in w's header map already are not the app's; they
-// are kept apart from the edit and go out with the answer.
-func NewEditor(w http.ResponseWriter, early bool, edit Edit) *Editor {
-	e := &Editor{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, edit: edit, early: early}
+// Start puts the editor, which nobody may hold any more, in front of w.
+// Informational answers go on, without their cookies, if early is true, and are
+// dropped if not. The Set-Cookie fields that are in w's header map already are
+// not the app's; they are kept apart from the edit and go out with the answer.
+func (e *Editor) Start(w http.ResponseWriter, early bool, edit Edit) {
+	*e = Editor{edit: edit, early: early}
+	e.ResponseWriter = w
 	h := w.Header()
 	if len(h["Set-Cookie"]) > 0 {
 		e.before = h["Set-Cookie"]
@@ -54,7 +55,6 @@ func NewEditor(w http.ResponseWriter, early bool, edit Edit) *Editor {
 		e.present[n] = field{name, values}
 		n++
 	}
-	return e
 }
 
 // Dropped reports whether the edit kept the answer from going out. The header

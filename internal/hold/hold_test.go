@@ -11,6 +11,12 @@ import (
 
 func keep(int, http.Header) Verdict { return Keep }
 
+func newEditor(w http.ResponseWriter, early bool, edit Edit) *Editor {
+	e := new(Editor)
+	e.Start(w, early, edit)
+	return e
+}
+
 func TestAKeptAnswerTouchesNothingOfTheBrowsers(t *testing.T) {
 	rec := httptest.NewRecorder()
 	rec.Header().Set("Server", "Caddy")
@@ -96,7 +102,7 @@ func TestADroppedAnswerLeavesTheHeadersAsTheyWereBefore(t *testing.T) {
 			}
 			h.Add("Set-Cookie", "ours=1")
 			before := h.Clone()
-			e := NewEditor(rec, true, func(int, http.Header) bool { return false })
+			e := newEditor(rec, true, func(int, http.Header) bool { return false })
 			if len(h["Set-Cookie"]) > 0 {
 				t.Error("what others set is taken for the app's")
 			}
@@ -139,7 +145,7 @@ func TestTheEditRunsOnceAtTheHeadersWhateverComesFirst(t *testing.T) {
 			rec := httptest.NewRecorder()
 			rec.Header().Add("Set-Cookie", "ours=1")
 			edits := 0
-			e := NewEditor(rec, false, func(_ int, h http.Header) bool {
+			e := newEditor(rec, false, func(_ int, h http.Header) bool {
 				edits++
 				h["Set-Cookie"] = []string{"sid=sealed"}
 				return true
@@ -159,9 +165,33 @@ func TestTheEditRunsOnceAtTheHeadersWhateverComesFirst(t *testing.T) {
 func TestWithoutAnAnswerTheCookiesThatWereThereStay(t *testing.T) {
 	rec := httptest.NewRecorder()
 	rec.Header().Add("Set-Cookie", "ours=1")
-	e := NewEditor(rec, true, func(int, http.Header) bool { t.Error("there was nothing to edit"); return true })
+	e := newEditor(rec, true, func(int, http.Header) bool { t.Error("there was nothing to edit"); return true })
 	e.Finish()
 	if e.Answered() || len(rec.Header()["Set-Cookie"]) != 1 {
 		t.Errorf("answered: %v, %v", e.Answered(), rec.Header())
+	}
+}
+
+func TestAnEditorThatStartsAgainKeepsNothingOfTheLastAnswer(t *testing.T) {
+	first := httptest.NewRecorder()
+	first.Header().Set("Set-Cookie", "ours=1")
+	for i := range 20 {
+		first.Header().Set(fmt.Sprintf("X-%d", i), "of the first")
+	}
+	e := newEditor(first, true, func(int, http.Header) bool { return false })
+	e.WriteHeader(http.StatusOK)
+	e.Finish()
+	if !e.Dropped() || !e.Answered() {
+		t.Fatal("the first answer was not dropped")
+	}
+	second := httptest.NewRecorder()
+	e.Start(second, false, func(int, http.Header) bool { return false })
+	if e.Dropped() || e.Answered() {
+		t.Error("it begins as dropped, or answered")
+	}
+	e.WriteHeader(http.StatusOK)
+	e.Finish()
+	if len(second.Header()) != 0 {
+		t.Errorf("the second answer has %v of the first", second.Header())
 	}
 }

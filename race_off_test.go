@@ -1,0 +1,5 @@
+//go:build !race
+
+package twofactor
+
+const raceEnabled = false
