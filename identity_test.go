@@ -300,6 +300,11 @@ func TestIdentityIsChallengedBehindForwardAuth(t *testing.T) {
 		if r := c.do(http.MethodGet, "/contacts", nil, http.Header{spelling: {carol}}); !isPageOf(r, alice) {
 			t.Errorf("%s: carol: %d %s", spelling, r.StatusCode, r.body)
 		}
+		for name := range u.last(t).Header {
+			if name != "Remote-User" && strings.EqualFold(strings.ReplaceAll(name, "_", "-"), "Remote-User") {
+				t.Errorf("%s: the app got the client's %s, which CGI would read as Remote-User", spelling, name)
+			}
+		}
 	}
 	u.reset()
 	c.setCookie("sso", "guest")

@@ -151,6 +151,24 @@ func TestWhomARequestSpeaksForStandsWhereTheOperatorSays(t *testing.T) {
 			return json(c, `{"who":{"name":"alice@example.com","name":"bob@example.com"}}`)
 		}, false},
 		{"JSON, broken", []string{"speaks_for json who.name"}, func(c *client) reply { return json(c, `{"who":{"name":"alice@example.com"}`) }, false},
+		{"JSON that says to be text", []string{"speaks_for header X-User", "speaks_for json who.name"}, func(c *client) reply {
+			return c.do(http.MethodPost, "/api", strings.NewReader(`{"who":{"name":"bob@example.com"}}`), http.Header{"Content-Type": {"text/plain"}, "X-User": {alice}})
+		}, false},
+		{"JSON that says to be a form", []string{"speaks_for header X-User", "speaks_for json who.name"}, func(c *client) reply {
+			return c.do(http.MethodPost, "/api", strings.NewReader(`{"who":{"name":"bob@example.com"}}`), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "X-User": {alice}})
+		}, false},
+		{"text that is no JSON", []string{"speaks_for header X-User", "speaks_for json who.name"}, func(c *client) reply {
+			return c.do(http.MethodPost, "/api", strings.NewReader("a note"), http.Header{"Content-Type": {"text/plain"}, "X-User": {alice}})
+		}, true},
+		{"a form without a type beside the query", []string{"speaks_for query username"}, func(c *client) reply {
+			return c.do(http.MethodPost, "/x?username="+alice, strings.NewReader("username="+bob), http.Header{})
+		}, false},
+		{"text without the name beside the query", []string{"speaks_for query username"}, func(c *client) reply {
+			return c.do(http.MethodPost, "/x?username="+alice, strings.NewReader("a=b"), http.Header{})
+		}, true},
+		{"a form in another coding beside the query", []string{"speaks_for query username"}, func(c *client) reply {
+			return c.do(http.MethodPost, "/x?username="+alice, strings.NewReader("username="+bob), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Content-Encoding": {"deflate"}})
+		}, false},
 		{"a header", []string{"speaks_for header X-User"}, func(c *client) reply { return header(c, "X-User", alice) }, true},
 		{"a header, somebody else", []string{"speaks_for header X-User"}, func(c *client) reply { return header(c, "X-User", bob) }, false},
 		{"a header, twice", []string{"speaks_for header X-User"}, func(c *client) reply { return header(c, "X-User", alice, "X-User", bob) }, false},

@@ -61,7 +61,7 @@ func (v *visit) names(s *SpeaksFor) (all []string, here int, err error) {
 		return all, len(all), err
 	case FromJSON:
 		if !v.isMedia("json") {
-			return nil, 0, nil
+			return nil, 0, v.mayName(s.Name)
 		}
 		if err := v.readBody(); err != nil {
 			return nil, 0, err
@@ -86,8 +86,11 @@ func (v *visit) names(s *SpeaksFor) (all []string, here int, err error) {
 
 // formNames are whom a form names. One beyond the cap is cut off where it does.
 func (v *visit) formNames(name string) ([]string, error) {
-	if !v.hasBody() || !v.isMedia("form") {
+	if !v.hasBody() {
 		return nil, nil
+	}
+	if !v.isMedia("form") {
+		return nil, v.mayName(name)
 	}
 	if err := v.readBody(); err != nil {
 		return nil, err
@@ -100,6 +103,21 @@ func (v *visit) formNames(name string) ([]string, error) {
 		return nil, err
 	}
 	return nil, v.body.Strip(v.r, m.FoldMatch)
+}
+
+// mayName is an error if a body that is not of the place's type may name
+// somebody there all the same: there are apps that do not ask for the type.
+func (v *visit) mayName(name string) error {
+	if !v.hasBody() {
+		return nil
+	}
+	if err := v.readBody(); err != nil {
+		return err
+	}
+	if v.body.MayName(name) {
+		return &fields.Error{Reason: "content_type", Detail: "the body may name a user and does not say what it is"}
+	}
+	return nil
 }
 
 // headersNamed are the values of a header field in every spelling that an app

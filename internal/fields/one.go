@@ -43,3 +43,15 @@ func one(r *http.Request, b *Body, name string, kinds ...kind) (string, error) {
 	readQuery(r, c)
 	return c.userName(b)
 }
+
+// MayName reports whether an app that does not ask what a body says it is may
+// find the field in it: as a form's or as JSON's where there is no type or an
+// unknown one, as JSON's where what looks like JSON is said to be something
+// else. Beyond the cap a body of no known type may hold anything.
+func (b *Body) MayName(name string) bool {
+	if b.media.kind == kindUnknown && !b.whole {
+		return true
+	}
+	c := newCollector(name)
+	return b.read(c).maybe(0) || b.media.kind == kindUnknown && c.seen(0)
+}
