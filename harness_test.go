@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -48,15 +49,21 @@ type site struct {
 	taken map[string]int64
 }
 
-// freePort returns a loopback address that nobody listens on.
+// freePort returns a loopback address that nobody listens on. Its port is none
+// that a system gives away by itself: another process could have it by the time
+// it is used.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // serveDemo starts the demo app in one of its styles.
@@ -90,8 +97,12 @@ func newSite(t *testing.T) *site {
 	dir := t.TempDir()
 	listen := freePort(t)
 	_, port, _ := net.SplitHostPort(listen)
+	inbox := freePort(t)
+	for inbox == listen {
+		inbox = freePort(t)
+	}
 	s := &site{
-		t: t, url: "http://localhost:" + port, inbox: freePort(t), log: filepath.Join(dir, "caddy.log"),
+		t: t, url: "http://localhost:" + port, inbox: inbox, log: filepath.Join(dir, "caddy.log"),
 		secret: []byte("12345678901234567890"), taken: map[string]int64{},
 	}
 	t.Setenv("PORT", port)

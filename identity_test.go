@@ -302,7 +302,7 @@ func TestIdentityIsChallengedBehindForwardAuth(t *testing.T) {
 		}
 		for name := range u.last(t).Header {
 			if name != "Remote-User" && strings.EqualFold(strings.ReplaceAll(name, "_", "-"), "Remote-User") {
-				t.Errorf("%s: the app got the client's %s, which CGI would read as Remote-User", spelling, name)
+				t.Errorf("%s: the app got the client's %s, which CGI reads as Remote-User", spelling, name)
 			}
 		}
 	}

@@ -144,8 +144,6 @@ type Gate struct {
 	// hinted is when the operator was last told of a form that no login tells,
 	// in Unix nanoseconds.
 	hinted atomic.Int64
-	// identityHeader is the header field that says who, if one does.
-	identityHeader string
 	// watch is nil but in mode observe.
 	watch *watcher
 	// rooms are those that are not in use.
@@ -166,7 +164,6 @@ var csrfNames = []string{
 func New(c Config) (*Gate, error) {
 	g := &Gate{Config: c, proven: newProvenCache(c.Clock())}
 	g.own = "two-factor-" + c.Instance
-	g.identityHeader = headerOf(c.Identity)
 	g.secureOwn = "__Host-" + g.own
 	if c.CookieDomain != "" {
 		g.secureOwn = "__Secure-" + g.own

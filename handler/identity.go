@@ -26,7 +26,6 @@ func (v *visit) readIdentity() {
 	if v.g.Identity == "" {
 		return
 	}
-	v.stripIdentity()
 	if repl, ok := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		v.identity = repl.ReplaceAll(v.g.Identity, "")
 	}
@@ -39,29 +38,6 @@ func (v *visit) readIdentity() {
 		return
 	}
 	v.anothers = !v.isSessionsName(v.identity) && !v.isAccount(v.r.Context(), v.identity, v.session.Account)
-}
-
-// stripIdentity removes every other spelling of the header field that says who:
-// CGI knows no hyphen, and an app behind it could read the client's own field
-// in place of the one that was set before us.
-func (v *visit) stripIdentity() {
-	if v.g.identityHeader == "" {
-		return
-	}
-	for name := range v.r.Header {
-		if name != v.g.identityHeader && strings.EqualFold(noHyphen(name), noHyphen(v.g.identityHeader)) {
-			delete(v.r.Header, name)
-		}
-	}
-}
-
-// headerOf is the header field that a placeholder is of, empty if it is none's.
-func headerOf(placeholder string) string {
-	name, ok := strings.CutPrefix(placeholder, "{http.request.header.")
-	if !ok || strings.IndexByte(name, '}') != len(name)-1 {
-		return ""
-	}
-	return http.CanonicalHeaderKey(strings.TrimSuffix(name, "}"))
 }
 
 // askIdentity answers a request of somebody whose first factor was passed
