@@ -56,9 +56,12 @@ func TestInvariant10AReloadEachSecondLosesAndOpensNothing(t *testing.T) {
 	r := &reloaders{s: s, app: app, guard: g, users: make(chan string, len(users)), count: map[string]int{}}
 	r.enrol(users)
 
-	// What a site that has served its visitors has open, one reload later.
+	// What a site that has served its visitors, those who mistyped too, has open
+	// one reload later.
 	r.ctx = t.Context()
 	r.must(t, r.logIn(0, nil))
+	mistyper := r.visitor("a wrong password")
+	r.must(t, r.mistype(mistyper))
 	r.closeIdle()
 	r.reload(t, caddyfile, 0)
 	goroutines, descriptors := settled(), openFiles(t)
@@ -73,10 +76,7 @@ func TestInvariant10AReloadEachSecondLosesAndOpensNothing(t *testing.T) {
 		all.Go(func() { r.loop(func(n int) error { return r.logIn(i, &n) }) })
 	}
 	all.Go(func() { r.loop(r.work) })
-	all.Go(func() {
-		mistyper := r.visitor("a wrong password")
-		r.loop(func(int) error { return r.mistype(mistyper) })
-	})
+	all.Go(func() { r.loop(func(int) error { return r.mistype(mistyper) }) })
 	all.Go(func() { r.loop(func(int) error { return r.visit() }) })
 
 	tick := time.NewTicker(time.Second)
