@@ -174,5 +174,9 @@ func (f *fieldNames) matchHeader(name string) bool {
 
 // inBodies reports whether a body of this type is looked through.
 func (f *fieldNames) inBodies(contentType string) bool {
-	return f.bodies || f.forms && strings.Contains(strings.ToLower(contentType), "form")
+	if f.bodies || !f.forms {
+		return f.bodies
+	}
+	contentType = strings.ToLower(contentType)
+	return strings.Contains(contentType, "form") || strings.Contains(contentType, "multipart")
 }

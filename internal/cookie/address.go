@@ -15,8 +15,8 @@ func ServerSessionNames() []string {
 // StripQuery returns a raw query (without the '?') less the fields that hold a
 // credential, and whether there were any. The rest stays byte for byte. A field
 // is one if is says so of its name percent-decoded, or folded as PHP would, or
-// cut before its first '['; is should compare without regard to case, as
-// Matcher.FoldMatch does.
+// without its brackets, as Unbracketed reads it; is should compare without
+// regard to case, as Matcher.FoldMatch does.
 //
 // Apps split a query at '&', some at ';' too, so both are judged. Where the
 // name of a whole '&' field is the credential, all of it goes, up to the next
@@ -84,8 +84,20 @@ func isCredential(field string, is func(string) bool) bool {
 	if is(decoded) || is(Fold(name)) {
 		return true
 	}
-	base, _, bracket := strings.Cut(decoded, "[")
-	return bracket && base != "" && is(base)
+	base := Unbracketed(decoded)
+	return base != "" && base != decoded && is(base)
+}
+
+// Unbracketed returns the part of a field's name that stands outside of its
+// brackets or in the first of them: "a" for "a[x]", which is an array in most
+// apps, and for "[a]" and "a]", which Rack 2 reads as "a", as does Express the
+// first of them.
+func Unbracketed(name string) string {
+	name = strings.TrimLeft(name, "[]")
+	if end := strings.IndexAny(name, "[]"); end >= 0 {
+		return name[:end]
+	}
+	return name
 }
 
 // StripPathParams returns a raw path less what holds a session in it, and

@@ -25,6 +25,8 @@ func TestACredentialIsTakenOutOfTheQuery(t *testing.T) {
 		{"a=1&&sid=x&b=+%zz", "a=1&&b=+%zz"},
 		{"PHPSESSI%44=x", ""}, {"%50HPSESSID=x", ""}, {"PHPSESSID%00x=1", ""}, {"+PHPSESSID=1", ""}, {"%20sid=1", ""}, {"s%u0069d=1", ""},
 		{"PHPSESSID[]=x", ""}, {"sid[a]=x", ""}, {"sid%5Ba%5D=x", ""}, {"sid[a=x", ""},
+		// Express and Rack.
+		{"[sid]=x", ""}, {"%5Bsid%5D=x", ""}, {"[[sid]]=x", ""}, {"]sid=x", ""}, {"sid]=x", ""}, {"[]sid=x", ""}, {"a=1&[sid][a]=x", "a=1"},
 		{"api.key=x", ""}, {"api%20key=x", ""}, {"api+key=x", ""}, {"api%5Bkey=x", ""}, {"API_KEY=x", ""},
 		{"asp.net_sessionid=x&a", "a"},
 		{"sid=1;action=export", ""}, // else the value would become a field
@@ -40,7 +42,7 @@ func TestACredentialIsTakenOutOfTheQuery(t *testing.T) {
 
 func TestAQueryWithoutACredentialStaysByteForByte(t *testing.T) {
 	is := sessionNames(t)
-	for _, query := range []string{"", "a=1", "a=sid", "a=1&b=PHPSESSID=2", "side=1", "xsid=1", "&&;;=&=1", "a=%zz+%20", "a[sid]=1", "PHPSESSIDx=1", "[sid]=1"} {
+	for _, query := range []string{"", "a=1", "a=sid", "a=1&b=PHPSESSID=2", "side=1", "xsid=1", "&&;;=&=1", "a=%zz+%20", "a[sid]=1", "PHPSESSIDx=1", "[a]sid=1", "[side]=1"} {
 		if got, changed := StripQuery(query, is); got != query || changed {
 			t.Errorf("%q becomes %q, %v", query, got, changed)
 		}

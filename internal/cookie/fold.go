@@ -31,7 +31,7 @@ func Fold(name string) string {
 func isPlain(name string) bool {
 	for i := 0; i < len(name); i++ {
 		switch c := name[i]; {
-		case c == '.', c == '[', c == '%', c == '+':
+		case c == '.', c == '[', c == ']', c == '%', c == '+':
 			return false
 		case c <= ' ', c >= 0x7f:
 			return false

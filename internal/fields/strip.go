@@ -40,6 +40,9 @@ func (b *Body) Strip(r *http.Request, is func(name string) bool) error {
 // multipart: the two that servers read fields of by themselves.
 func (b *Body) IsForm() bool { return b.media.kind == kindForm || b.media.kind == kindMultipart }
 
+// IsJSON reports whether the body says that it is JSON.
+func (b *Body) IsJSON() bool { return b.media.kind == kindJSON }
+
 // replace puts another body in place of the one that was read.
 func (b *Body) replace(r *http.Request, raw []byte) {
 	b.raw = raw

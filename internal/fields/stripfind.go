@@ -3,6 +3,8 @@ package fields
 import (
 	"bytes"
 	"strings"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
 )
 
 const (
@@ -33,7 +35,7 @@ func (f *stripFinder) isOne(x *field) bool {
 		return f.is(strings.Join(x.path, "."))
 	}
 	decoded := unescape(x.name, true)
-	base, _, _ := strings.Cut(decoded, "[")
+	base := cookie.Unbracketed(decoded)
 	return f.is(x.name) || f.is(decoded) || base != "" && f.is(base)
 }
 
