@@ -2,10 +2,9 @@ package handler
 
 import (
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 
 	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/fields"
@@ -19,7 +18,7 @@ import (
 // or that cannot be read for certain, speaks for nobody; the login page alone
 // is asked for in nobody's name.
 func (v *visit) heed() error {
-	if len(v.g.SpeaksFor) == 0 || !v.verified() || v.isLoginPage() && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead) {
+	if len(v.g.SpeaksFor) == 0 || !v.verified() {
 		return nil
 	}
 	named := 0
@@ -42,7 +41,7 @@ func (v *visit) heed() error {
 		}
 		named += here
 	}
-	if named == 0 {
+	if named == 0 && !(v.isLoginPage() && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead)) {
 		v.misspeaks()
 	}
 	return nil
@@ -52,68 +51,63 @@ func (v *visit) heed() error {
 func (v *visit) misspeaks() { v.anothers, v.identity = true, "" }
 
 // names are whom a request names in one place, and how many of them stand in
-// that very place. Beside it they are looked for where an app may find a field
-// of the same name: a form's in the query, the query's in a form.
+// that very place. Where that is no header, they are looked for in query, form
+// and JSON, since many apps take a field from any of them: Laravel prefers what
+// JSON says, Rails what the query does.
 func (v *visit) names(s *SpeaksFor) (all []string, here int, err error) {
-	switch s.From {
-	case FromHeader:
+	if s.From == FromHeader {
 		all, err = v.headersNamed(s.Name)
-		return all, len(all), err
-	case FromJSON:
-		if !v.isMedia("json") {
-			return nil, 0, v.mayName(s.Name)
-		}
-		if err := v.readBody(); err != nil {
-			return nil, 0, err
-		}
-		all, err = oneName(fields.JSON(v.withoutQuery(), v.body, s.Name))
 		return all, len(all), err
 	}
 	query, err := oneName(fields.Query(v.r, s.Name))
 	if err != nil {
 		return nil, 0, err
 	}
-	form, err := v.formNames(s.Name)
+	form, json, err := v.bodyNames(s.Name)
 	if err != nil {
 		return nil, 0, err
 	}
-	here = len(query)
-	if s.From == FromForm {
+	switch s.From {
+	case FromForm:
 		here = len(form)
+	case FromJSON:
+		here = len(json)
+	default:
+		here = len(query)
 	}
-	return append(query, form...), here, nil
+	return slices.Concat(query, form, json), here, nil
 }
 
-// formNames are whom a form names. One beyond the cap is cut off where it does.
-func (v *visit) formNames(name string) ([]string, error) {
+// bodyNames are whom a form, or JSON, names. A body beyond the cap is cut off
+// where it does.
+func (v *visit) bodyNames(name string) (form, json []string, err error) {
 	if !v.hasBody() {
-		return nil, nil
-	}
-	if !v.isMedia("form") {
-		return nil, v.mayName(name)
+		return nil, nil, nil
 	}
 	if err := v.readBody(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if v.body.Whole() {
-		return oneName(fields.Form(v.withoutQuery(), v.body, name))
+	isForm, isJSON := v.body.IsForm(), v.body.IsJSON()
+	switch {
+	case !isForm && !isJSON:
+		return nil, nil, v.mayName(name)
+	case !v.body.Whole():
+		m, err := cookie.NewMatcher(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		return nil, nil, v.body.Strip(v.r, m.FoldMatch)
+	case isForm:
+		form, err = oneName(fields.Form(v.withoutQuery(), v.body, name))
+	default:
+		json, err = oneName(fields.JSON(v.withoutQuery(), v.body, name))
 	}
-	m, err := cookie.NewMatcher(name)
-	if err != nil {
-		return nil, err
-	}
-	return nil, v.body.Strip(v.r, m.FoldMatch)
+	return form, json, err
 }
 
-// mayName is an error if a body that is not of the place's type may name
-// somebody there all the same: there are apps that do not ask for the type.
+// mayName is an error if a body that is neither a form nor JSON may name
+// somebody all the same: there are apps that do not ask for the type.
 func (v *visit) mayName(name string) error {
-	if !v.hasBody() {
-		return nil
-	}
-	if err := v.readBody(); err != nil {
-		return err
-	}
 	if v.body.MayName(name) {
 		return &fields.Error{Reason: "content_type", Detail: "the body may name a user and does not say what it is"}
 	}
@@ -152,14 +146,4 @@ func (v *visit) withoutQuery() *http.Request {
 	r := *v.r
 	r.URL = &url.URL{Path: v.r.URL.Path, RawPath: v.r.URL.RawPath}
 	return &r
-}
-
-// isMedia reports whether the body says that it is JSON, or a form of either
-// kind.
-func (v *visit) isMedia(kind string) bool {
-	media, _, err := mime.ParseMediaType(v.r.Header.Get("Content-Type"))
-	if err != nil {
-		return strings.Contains(strings.ToLower(v.r.Header.Get("Content-Type")), kind)
-	}
-	return strings.Contains(media, kind)
 }
