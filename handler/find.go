@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/fields"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
@@ -112,7 +113,7 @@ func (v *visit) readUser(l *Login) (*foundLogin, error) {
 	if !v.body.Whole() {
 		return nil, errBodyTooLarge
 	}
-	found := &foundLogin{Login: l}
+	found := &foundLogin{Login: l, PasswordInQuery: v.hasKeyInQuery()}
 	if l.User == nil {
 		if l.Proof == nil || l.Proof.User == nil {
 			return nil, &fields.Error{Reason: "missing", Detail: "this login has no user field and no proof that says who"}
@@ -128,13 +129,27 @@ func (v *visit) readUser(l *Login) (*foundLogin, error) {
 		return nil, err
 	}
 	found.User = user
-	found.PasswordInQuery = l.User.From == FromQuery
+	found.PasswordInQuery = found.PasswordInQuery || l.User.From == FromQuery
 	if l.User.From == FromBasic {
 		// The password is in Authorization, and nothing else may open what the
 		// answer shows.
 		return found, v.stripFields(v.g.fielded.match, keptFields{authorization: true})
 	}
 	return found, nil
+}
+
+// hasKeyInQuery reports whether the address carries a declared credential, in
+// any spelling that an app could read.
+func (v *visit) hasKeyInQuery() bool {
+	if v.g.fielded.none() || v.orig.RawQuery == "" && v.r.URL.RawQuery == "" {
+		return false
+	}
+	for _, query := range []string{v.orig.RawQuery, v.r.URL.RawQuery} {
+		if _, has := cookie.StripQuery(query, v.g.fielded.match); has {
+			return true
+		}
+	}
+	return false
 }
 
 // isMissing reports whether a login was read for certain and names no user.
