@@ -201,7 +201,7 @@ func TestInAPendingSessionTheSameBasicIsNoNewLogin(t *testing.T) {
 		if r := c.page("/contacts", basic(bob, right)); r.location() != "/.two-factor/challenge" {
 			t.Errorf("a reload: %d to %q", r.StatusCode, r.location())
 		}
-		if r := c.asset("/logo.png", basic(bob, right)); r.StatusCode != http.StatusUnauthorized || r.Header.Get("WWW-Authenticate") != "" {
+		if r := c.asset("/logo.png", basic(bob, right)); r.StatusCode != http.StatusForbidden || r.Header.Get("WWW-Authenticate") != "" {
 			t.Errorf("an asset: %d %v", r.StatusCode, r.Header)
 		}
 	}
@@ -216,6 +216,28 @@ func TestInAPendingSessionTheSameBasicIsNoNewLogin(t *testing.T) {
 	}
 	if c.cookies("/")[ownCookie] == before {
 		t.Error("another user's Basic is no new login")
+	}
+}
+
+// A 401 would make a browser forget the password that it has sent.
+func TestWhoeverSentBasicIsToldThatThePasswordWasNotRefused(t *testing.T) {
+	s, _ := basicStart(t)
+	c := s.client()
+	c.page("/contacts", basic(bob, right))
+	for name, test := range map[string]struct {
+		authorization []string
+		want          int
+	}{
+		"Basic":            {[]string{basic(bob, right)}, http.StatusForbidden},
+		"in another case":  {[]string{"bASIC " + strings.TrimPrefix(basic(bob, right), "Basic ")}, http.StatusForbidden},
+		"no Authorization": {nil, http.StatusUnauthorized},
+		"a token":          {[]string{"Bearer abc"}, http.StatusUnauthorized},
+		"another scheme":   {[]string{"Digest abc"}, http.StatusUnauthorized},
+	} {
+		r := c.asset("/logo.png", test.authorization...)
+		if r.StatusCode != test.want || !strings.Contains(r.body, fmt.Sprintf(`"status":%d`, test.want)) {
+			t.Errorf("%s: %d, want %d\n%s", name, r.StatusCode, test.want, r.body)
+		}
 	}
 }
 

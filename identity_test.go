@@ -81,7 +81,7 @@ func TestIdentityIsChallengedBehindBasicAuth(t *testing.T) {
 	for range 2 {
 		mustBeChallenged(t, "another page", c.page("/contacts?x=2", basic(alice, right)))
 	}
-	if r := c.asset("/logo.png", basic(alice, right)); r.StatusCode != http.StatusUnauthorized || r.Header.Get("Content-Type") != "application/problem+json" {
+	if r := c.asset("/logo.png", basic(alice, right)); r.StatusCode != http.StatusForbidden || r.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("an image while the challenge is open: %d %s", r.StatusCode, r.body)
 	}
 	if c.cookies("/")[ownCookie] != before {
@@ -190,12 +190,12 @@ func TestIdentityIsAskedAtNavigationsOnly(t *testing.T) {
 		"curl": {"Sec-Fetch-Dest": {""}, "Accept": {"*/*"}},
 	} {
 		h["Authorization"] = []string{basic(alice, right)}
-		if r := s.client().do(http.MethodGet, "/contacts", nil, h); r.StatusCode != http.StatusUnauthorized || len(r.Header["Set-Cookie"]) > 0 {
+		if r := s.client().do(http.MethodGet, "/contacts", nil, h); r.StatusCode != http.StatusForbidden || len(r.Header["Set-Cookie"]) > 0 {
 			t.Errorf("%s: %d %v", name, r.StatusCode, r.Header)
 		}
 	}
 	r := s.client().do(http.MethodHead, "/contacts", nil, http.Header{"Authorization": {basic(alice, right)}})
-	if r.StatusCode != http.StatusUnauthorized {
+	if r.StatusCode != http.StatusForbidden {
 		t.Errorf("HEAD: %d", r.StatusCode)
 	}
 	c := s.client()

@@ -89,7 +89,7 @@ func (v *visit) message(p page.MessagePage) error {
 	v.recordPage(p)
 	if !v.wantsPage() {
 		return v.g.Pages.WriteProblem(v.w, page.Problem{
-			Message: p.Message, Host: p.Host, Reason: p.Reason, Instance: p.Reference, RetryIn: p.RetryIn,
+			Message: p.Message, Status: v.statusOf(p.Message), Host: p.Host, Reason: p.Reason, Instance: p.Reference, RetryIn: p.RetryIn,
 		})
 	}
 	body, err := v.g.Pages.Message(v.language(), p)
@@ -97,13 +97,25 @@ func (v *visit) message(p page.MessagePage) error {
 		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("rendering a page: %w", err))
 	}
 	page.SetRetryAfter(v.w.Header(), p.RetryIn)
-	return v.g.Pages.Write(v.w, p.Message.Status(), v.frame(), body)
+	return v.g.Pages.Write(v.w, v.statusOf(p.Message), v.frame(), body)
 }
 
 // problem answers a script.
 func (v *visit) problem(m page.Message) error {
 	v.count(PageShown, Result(m))
-	return v.g.Pages.WriteProblem(v.w, page.Problem{Message: m, Host: v.site(), Challenge: v.challengeAddress()})
+	return v.g.Pages.WriteProblem(v.w, page.Problem{Message: m, Status: v.statusOf(m), Host: v.site(), Challenge: v.challengeAddress()})
+}
+
+// statusOf is a message's status. To whoever sent Basic a 401 would say that
+// the password was refused (RFC 9110, 15.5.2): browsers forget it, with an
+// image or an icon too, and people are asked for it again. It was right, and is
+// not enough: 403.
+func (v *visit) statusOf(m page.Message) int {
+	status := m.Status()
+	if status == http.StatusUnauthorized && isBasic(v.came.authorization) {
+		return http.StatusForbidden
+	}
+	return status
 }
 
 // redirect sends the browser to a path of this site by GET.

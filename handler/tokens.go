@@ -222,9 +222,11 @@ func (v *visit) comesAgain(l *Login) bool {
 
 // hasBasic reports whether the request carries Basic credentials, readable or
 // not.
-func (v *visit) hasBasic() bool {
+func (v *visit) hasBasic() bool { return isBasic(v.r.Header["Authorization"]) }
+
+func isBasic(authorization []string) bool {
 	const scheme = "basic"
-	for _, line := range v.r.Header["Authorization"] {
+	for _, line := range authorization {
 		line = strings.TrimLeft(line, " \t")
 		if len(line) >= len(scheme) && strings.EqualFold(line[:len(scheme)], scheme) {
 			return true
