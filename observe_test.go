@@ -2,7 +2,6 @@ package twofactor
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -112,13 +111,8 @@ func demoLogin(o demoapp.Options, page reply, password string) (action, kind, bo
 	form.Set(o.EmailField, alice)
 	form.Set(o.PasswordField, password)
 	switch o.Encoding {
-	case demoapp.EncodingJSON:
-		object := map[string]string{}
-		for name := range form {
-			object[name] = form.Get(name)
-		}
-		text, _ := json.Marshal(object)
-		return action, "application/json", string(text)
+	case demoapp.EncodingJSON, demoapp.EncodingNestedJSON:
+		return action, "application/json", asJSON(o, form)
 	case demoapp.EncodingMultipart:
 		var b bytes.Buffer
 		w := multipart.NewWriter(&b)
@@ -133,7 +127,7 @@ func demoLogin(o demoapp.Options, page reply, password string) (action, kind, bo
 }
 
 func TestInvariant12ObservingChangesNothingOfAnyStyleOfLogin(t *testing.T) {
-	for _, style := range demoapp.Styles() {
+	for _, style := range demoapp.CookieStyles() {
 		t.Run(style.Name, func(t *testing.T) {
 			app := demoapp.New(style.Options)
 			o := app.Options()

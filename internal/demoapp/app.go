@@ -28,13 +28,14 @@ type App struct {
 
 	mu       sync.Mutex // guards all below
 	sessions *sessions
+	tokens   *tokens
 	seen     []Request
 }
 
 // New makes an app with no sessions.
 func New(o Options) *App {
 	o = o.withDefaults()
-	a := &App{opts: o, users: map[string]User{}, sessions: newSessions()}
+	a := &App{opts: o, users: map[string]User{}, sessions: newSessions(), tokens: newTokens()}
 	for _, u := range o.Users {
 		a.users[fold(u.Email)] = u
 	}
@@ -51,8 +52,9 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	ranges bool // Range requests are served
-	login  bool // it answers a login
+	ranges bool   // Range requests are served
+	login  bool   // it answers a login
+	live   string // the user whose WebSocket it opens, "" for none
 }
 
 func newAnswer(status int, contentType string, body []byte) answer {
@@ -77,6 +79,7 @@ type visit struct {
 	form    url.Values
 	cookies map[string]string
 	session *session
+	token   *token // with Options.Tokens, what it came with
 
 	setSession      bool   // the answer carries the session's value
 	standingChanged bool   // a login has changed who the session is
@@ -89,6 +92,10 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	an := a.answer(r, body, err)
 	if an.login && !wait(r, a.opts.LoginDelay) {
+		return
+	}
+	if an.live != "" {
+		serveLive(w, r, an)
 		return
 	}
 	write(w, r, an)
@@ -166,7 +173,7 @@ func (a *App) newVisit(r *http.Request, body []byte) *visit {
 		r:       r,
 		now:     a.opts.Now(),
 		query:   r.URL.Query(),
-		form:    readFields(r.Header.Get("Content-Type"), body, a.opts.Encoding == EncodingJSON),
+		form:    readFields(r.Header.Get("Content-Type"), body, a.opts.sendsJSON() || a.opts.Tokens),
 		cookies: readCookies(r.Header["Cookie"]),
 	}
 	v.path = cleanPath(r.URL.Path)
@@ -175,7 +182,9 @@ func (a *App) newVisit(r *http.Request, body []byte) *visit {
 		return v
 	}
 	v.path = "/" + strings.TrimPrefix(v.path[len(a.opts.BasePath):], "/")
-	v.page = v.findPage()
+	if v.page = v.findPage(); !a.opts.has(v.page) {
+		v.page = ""
+	}
 	return v
 }
 
@@ -225,6 +234,10 @@ func (v *visit) frontControllerPage() Page {
 // says so.
 func (v *visit) openSession() {
 	a := v.app
+	if a.opts.Tokens {
+		v.token = v.findToken()
+		return
+	}
 	contacts := v.path == "/contacts" || strings.HasPrefix(v.path, "/contacts/")
 	v.session = a.sessions.find(v.cookies[a.opts.SessionCookie()], contacts, v.now)
 	if a.opts.Remember && v.user() == "" {
@@ -248,10 +261,13 @@ func (v *visit) rotate() {
 }
 
 func (v *visit) user() string {
-	if v.session == nil {
-		return ""
+	switch {
+	case v.token != nil:
+		return v.token.user
+	case v.session != nil:
+		return v.session.user
 	}
-	return v.session.user
+	return ""
 }
 
 func (v *visit) reads() bool {
@@ -280,7 +296,13 @@ func (v *visit) dispatch() answer {
 		return v.profilePage()
 	case PageMe:
 		return v.me()
-	case PageDashboard, PageContacts, PageExport:
+	case PageLive:
+		return v.live()
+	case PageAPIRefresh:
+		return v.refresh()
+	case PageAPIContacts:
+		return v.listContacts()
+	case PageDashboard, PageContacts, PageExport, PageBoard:
 		return v.protectedPage()
 	}
 	return v.render(http.StatusNotFound, "message", page{Title: "Page not found", Text: "There is no such page."})

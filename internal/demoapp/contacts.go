@@ -77,7 +77,7 @@ func findContacts(search string) []contact {
 func (v *visit) export() answer {
 	chosen, comma := columns, ','
 	if !v.reads() {
-		if token, _ := v.field("csrf"); !v.session.spend(token) {
+		if token, _ := v.field("csrf"); v.session == nil || !v.session.spend(token) {
 			return v.render(http.StatusForbidden, "message", page{Title: "Form expired", Text: textExpired})
 		}
 		chosen = chooseColumns(v.form["columns"])

@@ -9,7 +9,7 @@ import (
 )
 
 // readFields reads a request body as a form, as multipart, or, where the app
-// takes it, as a flat JSON object. What cannot be read is empty.
+// takes it, as a JSON object. What cannot be read is empty.
 func readFields(contentType string, body []byte, takesJSON bool) url.Values {
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -39,12 +39,21 @@ func jsonFields(body []byte) url.Values {
 		return url.Values{}
 	}
 	fields := url.Values{}
+	addFields(fields, "", object)
+	return fields
+}
+
+// addFields adds the texts of an object and of those in it, whose names have
+// the way there before them, with dots.
+func addFields(fields url.Values, way string, object map[string]any) {
 	for name, val := range object {
-		if text, ok := val.(string); ok {
-			fields.Set(name, text)
+		switch val := val.(type) {
+		case string:
+			fields.Set(way+name, val)
+		case map[string]any:
+			addFields(fields, way+name+".", val)
 		}
 	}
-	return fields
 }
 
 // field is a field of the body or, if the body has none of that name, of the

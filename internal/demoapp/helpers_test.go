@@ -118,7 +118,7 @@ func (b *browser) submit(token, email, password string) reply {
 	fields := map[string]string{"csrf": token, o.EmailField: email, o.PasswordField: password}
 	address := o.Path(PageLogin)
 	switch o.Encoding {
-	case EncodingJSON:
+	case EncodingJSON, EncodingNestedJSON:
 		return b.do(http.MethodPost, address, "application/json", jsonBody(b.t, fields))
 	case EncodingMultipart:
 		contentType, body := multipartBody(b.t, fields)

@@ -20,6 +20,9 @@ const (
 // isLogin tells whether the request is a login in this app's style.
 func (v *visit) isLogin() bool {
 	post := v.r.Method == http.MethodPost
+	if v.app.opts.Tokens {
+		return post && v.page == PageAPILogin
+	}
 	if v.app.opts.LoginAt != LoginAnywhere {
 		return post && v.page == PageLogin
 	}
@@ -48,6 +51,9 @@ func (v *visit) login() answer {
 	right := subtle.ConstantTimeCompare([]byte(password), []byte(u.Password)) == 1
 	if !known || !right {
 		return v.no(textWrong)
+	}
+	if v.app.opts.Tokens {
+		return v.giveToken(u.Email)
 	}
 	v.changeStanding(u.Email)
 	if v.app.opts.Remember {
@@ -132,6 +138,9 @@ func (v *visit) no(text string) answer {
 	if v.session == nil && v.app.opts.Start == StartAtLogin {
 		v.session, v.setSession = v.app.sessions.start("", v.now), true
 	}
+	if v.app.opts.Tokens {
+		return jsonAnswer(http.StatusUnauthorized, map[string]any{"message": text})
+	}
 	switch v.app.opts.No {
 	case NoUnauthorized:
 		return v.loginPage(http.StatusUnauthorized, text)
@@ -145,6 +154,10 @@ func (v *visit) no(text string) answer {
 		return redirect(http.StatusFound, withError(v.app.opts.Path(PageLogin)))
 	case NoJSON:
 		return newAnswer(http.StatusOK, "application/json", []byte(`{"ok":false}`))
+	case NoMessage:
+		return jsonAnswer(http.StatusUnauthorized, map[string]any{
+			"ok": false, "message": text, "csrf": page{visitor: v}.Token(),
+		})
 	case NoSameAsYes:
 		return v.sameAsYes(text)
 	}
@@ -163,6 +176,10 @@ func (v *visit) sameAsYes(text string) answer {
 }
 
 func (v *visit) logout() answer {
+	if v.app.opts.Tokens {
+		v.app.tokens.drop(v.token)
+		return redirect(http.StatusFound, v.app.opts.Path(PageLogin))
+	}
 	if !v.reads() && v.session != nil {
 		if token, _ := v.field("csrf"); !v.session.spend(token) {
 			return v.render(http.StatusForbidden, "message", page{Title: "Form expired", Text: textExpired})

@@ -43,6 +43,9 @@ const (
 	NoRedirect
 	// NoJSON is a 200 with the body {"ok":false}.
 	NoJSON
+	// NoMessage is a 401 with a message in JSON, which the login page's script
+	// shows, and a new CSRF token for the form that stays.
+	NoMessage
 	// NoSameAsYes is the yes answer: its status, its Location, its body and
 	// cookies with the same names and attributes. Only the page after it
 	// tells, because there the visitor is not signed in.
@@ -65,7 +68,7 @@ const (
 )
 
 // Encoding is how the login form sends its fields. The app reads form and
-// multipart bodies in every style, and JSON bodies with EncodingJSON only.
+// multipart bodies in every style, and JSON bodies only where it sends them.
 type Encoding int
 
 const (
@@ -75,6 +78,9 @@ const (
 	EncodingMultipart
 	// EncodingJSON is a JSON object, sent by the login page's script.
 	EncodingJSON
+	// EncodingNestedJSON is one too; dots in a field's name lead into objects
+	// in it, so "auth.user" is sent as {"auth":{"user":...}}.
+	EncodingNestedJSON
 )
 
 // SessionStart is when a visitor gets an app session.
@@ -166,6 +172,16 @@ type Options struct {
 	// StrictForm answers a login whose CSRF token is missing, used or another
 	// session's with a 403 page of its own instead of the no answer.
 	StrictForm bool
+	// Tokens makes the app one page, at /login, whose script logs in at
+	// /api/login and gets a token for it, good for 5 minutes, which it sends in
+	// the Authorization header, or in the query where it can send no header.
+	// It has a new one from /api/refresh in time; the one before is worth
+	// nothing from then on. There are no cookies, and the switches of cookies
+	// and of the login form do nothing.
+	Tokens bool
+	// Live adds a board whose messages come by a WebSocket, on a page of its
+	// own or, with Tokens, on the one page.
+	Live bool
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -183,6 +199,13 @@ const (
 	PageExport    Page = "export"
 	PageProfile   Page = "profile"
 	PageMe        Page = "me"
+	// PageBoard and PageLive, its WebSocket, are there with Options.Live only.
+	PageBoard Page = "board"
+	PageLive  Page = "live"
+	// The interface that Options.Tokens adds.
+	PageAPILogin    Page = "api-login"
+	PageAPIRefresh  Page = "api-refresh"
+	PageAPIContacts Page = "api-contacts"
 )
 
 var pagePaths = map[Page]string{
@@ -194,6 +217,23 @@ var pagePaths = map[Page]string{
 	PageExport:    "/contacts/export",
 	PageProfile:   "/profile",
 	PageMe:        "/api/me",
+	PageBoard:     "/board",
+	PageLive:      "/live",
+
+	PageAPILogin:    "/api/login",
+	PageAPIRefresh:  "/api/refresh",
+	PageAPIContacts: "/api/contacts",
+}
+
+// has tells whether a page is there in this style.
+func (o Options) has(p Page) bool {
+	switch p {
+	case PageBoard, PageLive:
+		return o.Live
+	case PageAPILogin, PageAPIRefresh, PageAPIContacts:
+		return o.Tokens
+	}
+	return true
 }
 
 // Path is the address of a page in the style of these options, as a link on
@@ -257,5 +297,9 @@ func (o Options) cookiePath() string {
 // scripted tells whether the login page needs its script: a form can neither
 // send JSON nor make sense of a JSON answer.
 func (o Options) scripted() bool {
-	return o.Encoding == EncodingJSON || o.Yes == YesJSON || o.No == NoJSON
+	return o.sendsJSON() || o.Yes == YesJSON || o.No == NoJSON || o.No == NoMessage
+}
+
+func (o Options) sendsJSON() bool {
+	return o.Encoding == EncodingJSON || o.Encoding == EncodingNestedJSON
 }

@@ -82,7 +82,13 @@ func (p page) LoginEnctype() string {
 func (p page) Scripted() bool { return p.opts.scripted() }
 
 // SendsJSON tells whether the script sends JSON.
-func (p page) SendsJSON() bool { return p.opts.Encoding == EncodingJSON }
+func (p page) SendsJSON() bool { return p.opts.sendsJSON() }
+
+// Nests tells whether dots in the names of its fields lead into objects.
+func (p page) Nests() bool { return p.opts.Encoding == EncodingNestedJSON }
+
+// Live tells whether there is a board.
+func (p page) Live() bool { return p.opts.Live }
 
 // LoginAgain is where the script goes after a wrong password.
 func (p page) LoginAgain() string { return withError(p.URL(string(PageLogin))) }
@@ -150,6 +156,9 @@ func (v *visit) loginMessage() string {
 }
 
 func (v *visit) loginPage(status int, message string) answer {
+	if v.app.opts.Tokens {
+		return v.render(status, "single", page{Title: "Your contacts", Anonymous: true, Columns: columns})
+	}
 	email, _ := v.field(v.app.opts.EmailField)
 	return v.render(status, "login", page{Title: "Sign in", Error: message, Email: email})
 }
@@ -159,10 +168,17 @@ func (v *visit) profilePage() answer {
 }
 
 func (v *visit) me() answer {
-	status, told := http.StatusOK, map[string]string{"email": v.user()}
 	if v.user() == "" {
-		status, told = http.StatusUnauthorized, map[string]string{"error": "not signed in"}
+		return notSignedIn()
 	}
+	return jsonAnswer(http.StatusOK, map[string]any{"email": v.user()})
+}
+
+func notSignedIn() answer {
+	return jsonAnswer(http.StatusUnauthorized, map[string]any{"error": "not signed in"})
+}
+
+func jsonAnswer(status int, told map[string]any) answer {
 	body, err := json.Marshal(told)
 	if err != nil {
 		return newAnswer(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("Error\n"))
@@ -182,6 +198,8 @@ func (v *visit) protectedPage() answer {
 		})
 	case PageExport:
 		return v.export()
+	case PageBoard:
+		return v.render(http.StatusOK, "board", page{Title: "Board"})
 	}
 	return v.render(http.StatusOK, "dashboard", page{Title: "Dashboard", Contacts: allContacts[:5]})
 }

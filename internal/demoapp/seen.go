@@ -82,6 +82,21 @@ func (a *App) Sessions() map[string]string {
 	return users
 }
 
+// Tokens is like Sessions for the tokens of Options.Tokens; those that are only
+// good for a new one are left out.
+func (a *App) Tokens() map[string]string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.opts.Now()
+	users := map[string]string{}
+	for value, t := range a.tokens.values {
+		if now.Sub(t.given) < lifeOfToken {
+			users[value] = t.user
+		}
+	}
+	return users
+}
+
 // Remembered is like Sessions for the values of the remember-me cookie.
 func (a *App) Remembered() map[string]string {
 	a.mu.Lock()

@@ -208,7 +208,7 @@ func TestCookiesAreReadAsPHPDoes(t *testing.T) {
 }
 
 func TestASessionMadeAtTheAppDirectlyIsGoodOnEveryPage(t *testing.T) {
-	for _, style := range Styles() {
+	for _, style := range CookieStyles() {
 		b := start(t, style.Options)
 		val := b.app.NewSession("Bob@example.com")
 		for _, p := range []Page{PageMe, PageContacts, PageExport} {

@@ -1,6 +1,9 @@
 package demoapp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Style is a named set of switches: one way in which real apps log people in.
 // For each there is a Caddyfile of the same name in testdata/styles.
@@ -28,6 +31,12 @@ func Styles() []Style {
 			Options{Yes: YesRelative, No: NoRedirect}},
 		{"json", "the login is sent as JSON by a script, right and wrong are JSON with status 200",
 			Options{Encoding: EncodingJSON, Yes: YesJSON, No: NoJSON}},
+		{"nested-json", "the login is sent by a script, the user name in an object in the JSON; wrong is a 401 with a message",
+			Options{Encoding: EncodingNestedJSON, EmailField: "auth.user", Yes: YesJSON, No: NoMessage}},
+		{"tokens", "one page whose script gets a token and sends it along, without any cookie; a board by WebSocket",
+			Options{Tokens: true, Live: true}},
+		{"live", "a page whose script opens a WebSocket in the session of the cookie",
+			Options{Live: true}},
 		{"same-answer", "right and wrong have the same status, Location and cookies",
 			Options{No: NoSameAsYes}},
 		{"same-answer-kept", "right and wrong have the same status and Location, and neither sets a cookie",
@@ -63,6 +72,12 @@ func Styles() []Style {
 		{"big-login", "the answer to a right password is larger than 256 KiB",
 			Options{BigLogin: true}},
 	}
+}
+
+// CookieStyles lists the styles in which the session is in a cookie, which are
+// all but that of Options.Tokens.
+func CookieStyles() []Style {
+	return slices.DeleteFunc(Styles(), func(s Style) bool { return s.Options.Tokens })
 }
 
 // StyleNamed finds a style by its name; ok is false if there is none.

@@ -80,7 +80,7 @@ func TestThePathsOfThePages(t *testing.T) {
 
 // Any two switches work together; the ones below are set at once.
 func TestTheSwitchesCombine(t *testing.T) {
-	for _, style := range Styles() {
+	for _, style := range CookieStyles() {
 		o := style.Options
 		o.LoginDelay = 0
 		o.Remember, o.TwoPaths, o.DeleteAndSet, o.HashedName, o.BasePath = true, true, true, true, "/crm"

@@ -13,7 +13,13 @@
 
   function asJSON() {
     var object = {};
-    fields().forEach(function (f) { object[f.name] = f.value; });
+    fields().forEach(function (f) {
+      var way = sent === 'nested' ? f.name.split('.') : [f.name];
+      var last = way.pop();
+      var at = object;
+      way.forEach(function (key) { at = at[key] = at[key] || {}; });
+      at[last] = f.value;
+    });
     return JSON.stringify(object);
   }
 
@@ -32,6 +38,8 @@
   function answered(request) {
     var data = null;
     try { data = JSON.parse(request.responseText); } catch (e) { }
+    if (data && data.csrf) { form.elements.csrf.value = data.csrf; }
+    if (data && data.message) { say(data.message); return; }
     if (data && data.ok === true) { location.href = form.getAttribute('data-next'); return; }
     if (data && data.ok === false) { location.href = form.getAttribute('data-again'); return; }
     var type = request.getResponseHeader('Content-Type') || '';
@@ -50,7 +58,7 @@
     var body = asForm();
     request.open('POST', form.action);
     request.setRequestHeader('X-Requested-With', 'XMLHttpRequest');
-    if (sent === 'json') {
+    if (sent !== 'form') {
       body = asJSON();
       request.setRequestHeader('Content-Type', 'application/json');
     } else if (form.enctype === 'multipart/form-data') {
