@@ -321,7 +321,10 @@ func copiedToken(t *testing.T, b *browser.Browser) {
 }
 
 func webSocketByCookie(t *testing.T, b *browser.Browser) {
-	s, app, _ := styleSite(t, "live", nil)
+	s, app, _ := styleSite(t, "live", func(_ *demoapp.Options, caddyfile string) string {
+		// A WebSocket needs a session where nothing else does, too.
+		return strings.Replace(caddyfile, "public /assets/*\n", "public /assets/*\n\t\tpublic /live\n", 1)
+	})
 	p := b.NewPerson(t)
 	// The challenge's own page could open none, whatever the gateway says.
 	other := p.NewTab(t)
