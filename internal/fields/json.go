@@ -48,7 +48,6 @@ type jsonScanner struct {
 type level struct {
 	array bool
 	key   string
-	long  bool // the key is longer than any of ours
 	index int
 }
 
@@ -223,9 +222,9 @@ func (s *jsonScanner) endString() *Error {
 		return brokenJSON("a key holds half a surrogate pair")
 	}
 	top := &s.stack[len(s.stack)-1]
-	top.long = s.str.cut
 	top.key = ""
-	if len(s.stack) <= s.depth && !top.long {
+	if len(s.stack) <= s.depth {
+		// Of one that is too long the begin: some apps cut it at a NUL.
 		top.key = string(s.str.text)
 	}
 	s.tell()
@@ -263,8 +262,6 @@ func (s *jsonScanner) tell() {
 	s.path = s.path[:0]
 	for _, l := range s.stack {
 		switch {
-		case l.long:
-			return
 		case l.array:
 			s.path = append(s.path, strconv.Itoa(l.index))
 		default:

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxName is the longest name of a field that is looked at, in bytes as
-// written. A longer one is not one of ours.
+// maxName is how much of a field's name is looked at, in bytes as written: more
+// than the longest of ours takes, without what only pads it.
 const maxName = 1 << 10
 
 // relation is what a field met has to do with a field wanted.
