@@ -16,10 +16,11 @@ import (
 
 // TestEveryStyleOfLogin signs people in at the demo app in each of its styles,
 // in a real browser, with nothing but the style's Caddyfile. What the person
-// sees is held against the same app without a gateway.
+// sees is held against the same app without a gateway. TestEveryWayInWithoutAForm
+// has the other styles.
 func TestEveryStyleOfLogin(t *testing.T) {
 	b := browser.Start(t)
-	for _, style := range demoapp.CookieStyles() {
+	for _, style := range demoapp.FormStyles() {
 		t.Run(style.Name, func(t *testing.T) {
 			app, upstream := serveDemo(t, style.Options)
 			twin := httptest.NewServer(demoapp.New(style.Options))

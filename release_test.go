@@ -33,6 +33,9 @@ func (c *client) logInTo(o demoapp.Options, user, password string) reply {
 	delete(filled, "")
 	filled.Set(o.EmailField, user)
 	filled.Set(o.PasswordField, password)
+	if o.LoginAt == demoapp.LoginByLink {
+		return c.get(action + "?" + filled.Encode())
+	}
 	switch o.Encoding {
 	case demoapp.EncodingMultipart:
 		var body bytes.Buffer
@@ -104,6 +107,9 @@ func sameAnswer(t *testing.T, s *site, here, there reply) {
 	if got, want := formToken.ReplaceAllString(here.body, ""), formToken.ReplaceAllString(there.body, ""); got != want {
 		t.Errorf("the body is\n%s\nwant the app's\n%s", got, want)
 	}
+	if want := there.Request.URL; want.Query().Has("key") && here.Request.URL.Path == codePage {
+		return // An address with a password in it is not written into our form.
+	}
 	if here.Request.URL.RequestURI() != there.Request.URL.RequestURI() {
 		t.Errorf("it is the answer to %s, want %s", here.Request.URL.RequestURI(), there.Request.URL.RequestURI())
 	}
@@ -141,7 +147,7 @@ func attributesOf(t *testing.T, r reply, without ...string) []string {
 }
 
 func TestAReleaseIsTheAppsOwnAnswerInEveryStyle(t *testing.T) {
-	for _, style := range demoapp.CookieStyles() {
+	for _, style := range demoapp.FormStyles() {
 		t.Run(style.Name, func(t *testing.T) {
 			o := style.Options
 			o.LoginDelay = min(o.LoginDelay, 100*time.Millisecond)

@@ -28,6 +28,7 @@ type Page struct {
 	person   *person
 	ctx      context.Context
 	watch    *watch
+	prompts  *prompts
 	patience time.Duration
 }
 
@@ -55,7 +56,7 @@ func (p *person) openTab(t testing.TB) *Page {
 	w.setMainFrame(cdp.FrameID(chromedp.FromContext(ctx).Target.TargetID))
 	w.onDialog(func() { go acceptDialog(ctx) })
 
-	pg := &Page{t: t, person: p, ctx: ctx, watch: w, patience: defaultPatience}
+	pg := &Page{t: t, person: p, ctx: ctx, watch: w, prompts: new(prompts), patience: defaultPatience}
 	if err := pg.applySettings(); err != nil {
 		t.Fatalf("browser: preparing a tab: %v", err)
 	}

@@ -80,6 +80,7 @@ type visit struct {
 	cookies map[string]string
 	session *session
 	token   *token // with Options.Tokens, what it came with
+	person  string // whom the request itself says it is of
 
 	setSession      bool   // the answer carries the session's value
 	standingChanged bool   // a login has changed who the session is
@@ -115,10 +116,14 @@ func (a *App) answer(r *http.Request, body []byte, bodyErr error) answer {
 	if bodyErr != nil {
 		return unreadable(bodyErr)
 	}
-	if isStatic {
+	an, out := v.keptOut()
+	switch {
+	case out:
+	case isStatic:
 		return static
+	default:
+		an = v.dispatch()
 	}
-	an := v.dispatch()
 	if a.opts.Rotate && v.session != nil && !v.setSession && !v.signedOut {
 		v.rotate()
 	}
@@ -185,6 +190,7 @@ func (a *App) newVisit(r *http.Request, body []byte) *visit {
 	if v.page = v.findPage(); !a.opts.has(v.page) {
 		v.page = ""
 	}
+	v.arrive()
 	return v
 }
 
@@ -240,7 +246,7 @@ func (v *visit) openSession() {
 	}
 	contacts := v.path == "/contacts" || strings.HasPrefix(v.path, "/contacts/")
 	v.session = a.sessions.find(v.cookies[a.opts.SessionCookie()], contacts, v.now)
-	if a.opts.Remember && v.user() == "" {
+	if a.opts.Remember && v.user() == "" && len(v.users()) == 0 {
 		if user := a.sessions.remember[v.cookies[RememberCookie]]; user != "" {
 			v.session, v.setSession = a.sessions.start(user, v.now), true
 		}
@@ -260,16 +266,6 @@ func (v *visit) rotate() {
 	v.setSession = true
 }
 
-func (v *visit) user() string {
-	switch {
-	case v.token != nil:
-		return v.token.user
-	case v.session != nil:
-		return v.session.user
-	}
-	return ""
-}
-
 func (v *visit) reads() bool {
 	return v.r.Method == http.MethodGet || v.r.Method == http.MethodHead
 }
@@ -284,6 +280,9 @@ func (v *visit) dispatch() answer {
 		an := v.login()
 		an.login = true
 		return an
+	}
+	if v.app.opts.Entrance != EntranceSession && (v.page == PageLogin || v.page == PageLogout) {
+		v.page = ""
 	}
 	switch v.page {
 	case PageStart:

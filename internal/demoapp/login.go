@@ -3,8 +3,8 @@ package demoapp
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/subtle"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,6 +19,12 @@ const (
 
 // isLogin tells whether the request is a login in this app's style.
 func (v *visit) isLogin() bool {
+	if v.app.opts.Entrance != EntranceSession {
+		return false
+	}
+	if v.app.opts.LoginAt == LoginByLink {
+		return v.entersByLink()
+	}
 	post := v.r.Method == http.MethodPost
 	if v.app.opts.Tokens {
 		return post && v.page == PageAPILogin
@@ -45,11 +51,9 @@ func (v *visit) login() answer {
 		}
 		return v.no(textExpired)
 	}
-	email, _ := v.field(v.app.opts.EmailField)
 	password, _ := v.field(v.app.opts.PasswordField)
-	u, known := v.app.users[fold(email)]
-	right := subtle.ConstantTimeCompare([]byte(password), []byte(u.Password)) == 1
-	if !known || !right {
+	u, right := v.app.users[fold(v.knownBy(v.typedUser(), password))]
+	if !right {
 		return v.no(textWrong)
 	}
 	if v.app.opts.Tokens {
@@ -90,7 +94,10 @@ func (v *visit) changeStanding(user string) {
 		v.setSession = true
 	}
 	if user != "" {
-		v.session.user = user
+		if v.app.opts.SeveralUsers && had != nil {
+			v.session.users = slices.Clone(had.users)
+		}
+		v.signIn(user)
 	}
 	if o.TwoPaths {
 		t.split(v.session)
@@ -108,7 +115,7 @@ func (v *visit) yes(u User) answer {
 }
 
 func (v *visit) plainYes(u User) answer {
-	dashboard := v.app.opts.Path(PageDashboard)
+	dashboard := v.to(PageDashboard)
 	switch v.app.opts.Yes {
 	case YesAbsolute:
 		return redirect(http.StatusSeeOther, v.origin()+dashboard)
@@ -186,11 +193,9 @@ func (v *visit) logout() answer {
 		}
 	}
 	if v.session != nil {
-		v.app.sessions.end(v.session)
-		v.session = nil
+		v.signOut()
 	}
 	delete(v.app.sessions.remember, v.cookies[RememberCookie])
-	v.signedOut = true
 	return redirect(http.StatusFound, v.app.opts.Path(PageLogin))
 }
 

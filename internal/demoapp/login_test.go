@@ -135,7 +135,7 @@ func TestTheUsersAreTheOperatorsChoice(t *testing.T) {
 }
 
 func TestASecondLoginInTheSameSessionChangesTheUserInEveryStyle(t *testing.T) {
-	for _, style := range CookieStyles() {
+	for _, style := range FormStyles() {
 		t.Run(style.Name, func(t *testing.T) {
 			style.Options.LoginDelay = 0
 			b := start(t, style.Options)

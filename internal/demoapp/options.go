@@ -65,6 +65,10 @@ const (
 	// LoginFrontController puts all pages at /index.php, with the page's name
 	// in the query (action=login); a login is a POST to action=login.
 	LoginFrontController
+	// LoginByLink takes a GET to /enter with both fields in the query, as people
+	// keep it among their bookmarks, or to /enter/ and the user with the
+	// password alone in the query. The login form sends the former.
+	LoginByLink
 )
 
 // Encoding is how the login form sends its fields. The app reads form and
@@ -137,6 +141,12 @@ type Options struct {
 	EmailField, PasswordField string
 	// Encoding is how the login form sends its fields.
 	Encoding Encoding
+	// Entrance is by what the app knows its users.
+	Entrance Entrance
+	// SeveralUsers lets several users sign in in one session. Each request says
+	// for whom it speaks, by the field username in the query or the form, and
+	// speaks for nobody without it.
+	SeveralUsers bool
 	// Start is when a visitor gets a session.
 	Start SessionStart
 	// AtLogin is what becomes of it at a right password.

@@ -38,7 +38,7 @@ type page struct {
 }
 
 // URL is the address of a page of the app.
-func (p page) URL(name string) string { return p.opts.Path(Page(name)) }
+func (p page) URL(name string) string { return p.visitor.to(Page(name)) }
 
 // Asset is the address of a static file.
 func (p page) Asset(name string) string { return p.opts.BasePath + "/assets/" + name }
@@ -64,10 +64,40 @@ func (p page) PasswordField() string { return p.opts.PasswordField }
 // LoginAction is where the login form is sent: in an app that takes logins
 // anywhere, to the page that shows it.
 func (p page) LoginAction() string {
+	if p.ByLink() {
+		return p.opts.BasePath + enterPath
+	}
 	if p.opts.LoginAt == LoginAnywhere {
 		return p.opts.BasePath + p.visitor.path
 	}
 	return p.URL(string(PageLogin))
+}
+
+// ByLink tells whether the login form is sent by GET.
+func (p page) ByLink() bool { return p.opts.LoginAt == LoginByLink }
+
+// Tool tells whether the start page is the tool that sends keys.
+func (p page) Tool() bool { return p.opts.Entrance == EntranceKeys }
+
+// SignsOut tells whether there is a way to sign out.
+func (p page) SignsOut() bool { return p.opts.Entrance == EntranceSession }
+
+// Speaker is whom forms must say they speak for, "" if nobody.
+func (p page) Speaker() string {
+	if !p.opts.SeveralUsers {
+		return ""
+	}
+	return p.User()
+}
+
+// Users are all who are signed in in this session, where there can be several,
+// each with the address of their start page.
+func (p page) Users() map[string]string {
+	all := map[string]string{}
+	for _, user := range p.visitor.users() {
+		all[user] = p.opts.spokenFor(PageStart, user)
+	}
+	return all
 }
 
 // LoginEnctype is the form's encoding.
@@ -159,8 +189,7 @@ func (v *visit) loginPage(status int, message string) answer {
 	if v.app.opts.Tokens {
 		return v.render(status, "single", page{Title: "Your contacts", Anonymous: true, Columns: columns})
 	}
-	email, _ := v.field(v.app.opts.EmailField)
-	return v.render(status, "login", page{Title: "Sign in", Error: message, Email: email})
+	return v.render(status, "login", page{Title: "Sign in", Error: message, Email: v.typedUser()})
 }
 
 func (v *visit) profilePage() answer {
@@ -188,7 +217,7 @@ func jsonAnswer(status int, told map[string]any) answer {
 
 func (v *visit) protectedPage() answer {
 	if v.user() == "" {
-		return redirect(http.StatusFound, v.app.opts.Path(PageLogin))
+		return redirect(http.StatusFound, v.app.opts.Path(v.app.opts.door()))
 	}
 	switch v.page {
 	case PageContacts:

@@ -68,7 +68,8 @@ func (a *App) record(r *http.Request, body []byte, user string) {
 
 // Sessions tells as whom the app's sessions are logged in: from the value of
 // the session cookie to the user's e-mail address. Anonymous sessions and
-// values that no longer count are left out.
+// values that no longer count are left out. Of several users in one session it
+// is the one who signed in last.
 func (a *App) Sessions() map[string]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

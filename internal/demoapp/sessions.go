@@ -31,6 +31,7 @@ func (s scope) covers(contacts bool) bool {
 
 type session struct {
 	user     string
+	users    []string // all of them, with Options.SeveralUsers
 	tokens   []string
 	message  string // for the next login page
 	started  time.Time
@@ -59,6 +60,9 @@ func (t *sessions) start(user string, now time.Time) *session {
 		t.sweep(now)
 	}
 	s := &session{user: user, started: now, current: rand.Text()}
+	if user != "" {
+		s.users = []string{user}
+	}
 	t.values[s.current] = value{session: s}
 	return s
 }
@@ -95,7 +99,7 @@ func (t *sessions) copyOf(s *session, now time.Time) *session {
 		return t.start("", now)
 	}
 	c := t.start(s.user, now)
-	c.tokens = slices.Clone(s.tokens)
+	c.tokens, c.users = slices.Clone(s.tokens), slices.Clone(s.users)
 	return c
 }
 

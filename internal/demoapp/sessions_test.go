@@ -208,7 +208,7 @@ func TestCookiesAreReadAsPHPDoes(t *testing.T) {
 }
 
 func TestASessionMadeAtTheAppDirectlyIsGoodOnEveryPage(t *testing.T) {
-	for _, style := range CookieStyles() {
+	for _, style := range FormStyles() {
 		b := start(t, style.Options)
 		val := b.app.NewSession("Bob@example.com")
 		for _, p := range []Page{PageMe, PageContacts, PageExport} {

@@ -1,9 +1,6 @@
 package demoapp
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Style is a named set of switches: one way in which real apps log people in.
 // For each there is a Caddyfile of the same name in testdata/styles.
@@ -71,13 +68,17 @@ func Styles() []Style {
 			Options{AtLogin: SessionKept, LoginDelay: 2 * time.Second}},
 		{"big-login", "the answer to a right password is larger than 256 KiB",
 			Options{BigLogin: true}},
+		{"link", "a link logs in: user and key in a GET's query, or the user in its path",
+			Options{LoginAt: LoginByLink, EmailField: "user", PasswordField: "key", No: NoUnauthorized}},
+		{"basic", "HTTP Basic with every request, and a 401 without it",
+			Options{Entrance: EntranceBasic}},
+		{"keys", "a tool whose script sends user and key in two header fields of every request",
+			Options{Entrance: EntranceKeys}},
+		{"trusted", "the app believes a header field set by what stands in front of it",
+			Options{Entrance: EntranceTrusted}},
+		{"several-users", "several users in one session, and each request says for whom it speaks",
+			Options{SeveralUsers: true, AtLogin: SessionRenewed}},
 	}
-}
-
-// CookieStyles lists the styles in which the session is in a cookie, which are
-// all but that of Options.Tokens.
-func CookieStyles() []Style {
-	return slices.DeleteFunc(Styles(), func(s Style) bool { return s.Options.Tokens })
 }
 
 // StyleNamed finds a style by its name; ok is false if there is none.

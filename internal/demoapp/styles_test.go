@@ -36,10 +36,13 @@ func TestEveryStyleHasACaddyfileThatTellsYesAndNo(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		for _, word := range []string{
-			"http://localhost:{$PORT:8080} {", "reverse_proxy {$UPSTREAM:127.0.0.1:8081}", "two_factor {",
-			"\tlogin ", "\tyes ", "\tno ", "\tprotect *", "\tpublic " + s.Options.BasePath + "/assets/*",
-		} {
+		words := []string{"http://localhost:{$PORT:8080} {", "reverse_proxy {$UPSTREAM:127.0.0.1:8081}", "two_factor {", "\tprotect *"}
+		if s.Options.ByForm() {
+			words = append(words, "\tlogin ", "\tyes ", "\tno ", "\tpublic "+s.Options.BasePath+"/assets/*")
+		} else {
+			words = append(words, entranceOf(t, s.Name).words...)
+		}
+		for _, word := range words {
 			if !strings.Contains(string(text), word) {
 				t.Errorf("%s.Caddyfile has no %q", s.Name, word)
 			}
@@ -80,7 +83,7 @@ func TestThePathsOfThePages(t *testing.T) {
 
 // Any two switches work together; the ones below are set at once.
 func TestTheSwitchesCombine(t *testing.T) {
-	for _, style := range CookieStyles() {
+	for _, style := range FormStyles() {
 		o := style.Options
 		o.LoginDelay = 0
 		o.Remember, o.TwoPaths, o.DeleteAndSet, o.HashedName, o.BasePath = true, true, true, true, "/crm"
