@@ -119,6 +119,16 @@ func TestInvariant03SeveralUsersInOneSessionAreEachVerified(t *testing.T) {
 	if r := c.get("/login"); r.StatusCode != http.StatusOK || p.last(t).cookie("sid") == "" {
 		t.Errorf("the login page: %d, %q", r.StatusCode, p.last(t).Cookies)
 	}
+	// The login page is asked for in nobody's name, not in another's: some apps
+	// have all their pages at its address.
+	for _, query := range []string{"username=" + alice, "username=" + carol + "&username=" + alice, "username=%zz"} {
+		if r := c.get("/login?page=contacts&" + query); p.last(t).cookie("sid") != "" || strings.Contains(r.body, "of <"+alice) {
+			t.Errorf("the login page with %s: %d %s, %q", query, r.StatusCode, r.body, p.last(t).Cookies)
+		}
+	}
+	if r := c.get("/login?username=" + carol); !isPageOf(r, carol) {
+		t.Errorf("the login page in her own name: %d %s", r.StatusCode, r.body)
+	}
 	if r := c.tryLogin(alice, "wrong"); r.StatusCode != http.StatusOK {
 		t.Errorf("a wrong password: %d", r.StatusCode)
 	}

@@ -16,7 +16,7 @@ import (
 // heed sees to it that the browser's session is used only if the request speaks
 // for its user, in every place where it says so. A request that names nobody,
 // or that cannot be read for certain, speaks for nobody; the login page alone
-// is asked for in nobody's name.
+// may be asked for in nobody's name, but not in another's.
 func (v *visit) heed() error {
 	if len(v.g.SpeaksFor) == 0 || !v.verified() {
 		return nil
@@ -41,10 +41,16 @@ func (v *visit) heed() error {
 		}
 		named += here
 	}
-	if named == 0 && !(v.isLoginPage() && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead)) {
+	if named == 0 && !v.asksForLoginPage() {
 		v.misspeaks()
 	}
 	return nil
+}
+
+// asksForLoginPage reports whether the browser asks for the login page, where a
+// further user signs in.
+func (v *visit) asksForLoginPage() bool {
+	return v.isLoginPage() && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead)
 }
 
 // misspeaks puts the session aside: the request is not its user's.
