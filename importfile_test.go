@@ -81,6 +81,7 @@ func TestReadRowsNamesWhatIsWrong(t *testing.T) {
 		{"a list without end", "[{\"user\":\"a\"}", "the list has no end"},
 		{"something after the list", "[]\n[]", "something follows the list"},
 		{"a fraction", `[{"user":"a","totp_digits":6.5}]`, "whole number"},
+		{"a name twice in JSON", `[{"user":"a","phone":"","phone":"+4915112345678"}]`, `line 1: the name "phone" is there twice`},
 		{"a list of numbers", `[{"user":"a","aliases":[1]}]`, "texts only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -20,7 +21,7 @@ func readJSONRows(data []byte, bad *importError) ([]importRow, error) {
 	var rows []importRow
 	for in.More() {
 		line := lines.at(in.InputOffset())
-		var object map[string]jsonCell
+		var object jsonObject
 		err := in.Decode(&object)
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
@@ -61,6 +62,36 @@ func readJSONRows(data []byte, bad *importError) ([]importRow, error) {
 		bad.add(lines.at(in.InputOffset()), "", "something follows the list")
 	}
 	return rows, nil
+}
+
+// jsonObject is a row of a JSON import, in which no name stands twice.
+type jsonObject map[string]jsonCell
+
+// UnmarshalJSON takes an object or null.
+func (o *jsonObject) UnmarshalJSON(data []byte) error {
+	in := json.NewDecoder(bytes.NewReader(data))
+	if begin, err := in.Token(); err != nil || begin == nil {
+		return err
+	} else if begin != json.Delim('{') {
+		return &json.UnmarshalTypeError{}
+	}
+	*o = make(jsonObject)
+	for in.More() {
+		token, err := in.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := token.(string)
+		if _, twice := (*o)[name]; twice {
+			return fmt.Errorf("the name %s is there twice", clip(name))
+		}
+		var cell jsonCell
+		if err := in.Decode(&cell); err != nil {
+			return err
+		}
+		(*o)[name] = cell
+	}
+	return nil
 }
 
 // jsonCell is a cell of a JSON import: a text, a number, a list of texts for
