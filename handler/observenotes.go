@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -222,6 +223,12 @@ func (v *visit) lookLater(look func()) {
 	}
 	go func() {
 		defer func() { <-w.looks }()
+		// Nobody else catches it here, and it would end Caddy.
+		defer func() {
+			if p := recover(); p != nil {
+				w.fails("an answer cannot be looked at", fmt.Errorf("panic: %v", p))
+			}
+		}()
 		look()
 	}()
 }
