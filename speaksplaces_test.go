@@ -155,3 +155,11 @@ func (c *client) json(path, body string) reply {
 	c.t.Helper()
 	return c.do(http.MethodPost, path, strings.NewReader(body), http.Header{"Content-Type": {"application/json"}})
 }
+
+func TestNoTrailerSaysForWhomARequestSpeaks(t *testing.T) {
+	s, l := ledgerStart(t, "speaks_for header X-User")
+	s.raw("POST /open/upload HTTP/1.1\nHost: {host}\nConnection: close\nTransfer-Encoding: chunked\nTrailer: X-User\n\n3\nabc\n0\nX-User: " + alice)
+	if a := l.last(t); len(a.Trailer["X-User"]) > 0 {
+		t.Errorf("the trailers %v reached the app", a.Trailer)
+	}
+}

@@ -70,7 +70,7 @@ func (v *visit) cleanLoginHeaders() {
 // what the client must not say.
 func (v *visit) cleanTrailer() {
 	for name := range v.r.Trailer {
-		if name == "Cookie" || name == "Authorization" || v.g.fielded.matchHeader(name) ||
+		if name == "Cookie" || name == "Authorization" || v.g.fielded.matchHeader(name) || v.g.isSpeaking(name) ||
 			slices.Contains(misleading, name) || slices.Contains(overriding, name) {
 			delete(v.r.Trailer, name)
 		}

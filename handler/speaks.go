@@ -136,6 +136,14 @@ func (v *visit) headersNamed(name string) ([]string, error) {
 	return all, nil
 }
 
+// isSpeaking reports whether a header field says for whom a request speaks.
+func (g *Gate) isSpeaking(name string) bool {
+	return slices.ContainsFunc(g.SpeaksFor, func(s SpeaksFor) bool {
+		m, err := cookie.NewMatcher(noHyphen(s.Name))
+		return s.From == FromHeader && (err != nil || m.FoldMatch(noHyphen(name)))
+	})
+}
+
 // oneName makes a name that is not there none.
 func oneName(name string, err error) ([]string, error) {
 	switch {
