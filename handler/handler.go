@@ -291,6 +291,9 @@ func (v *visit) route() error {
 		}
 		return v.routePending()
 	}
+	if err := v.endAgain(); err != nil {
+		return v.refuse(page.StoreUnavailable, err)
+	}
 	if err := v.heed(); err != nil {
 		return v.refuseLogin(err)
 	}

@@ -40,6 +40,18 @@ func (v *visit) signInOnceMore(back string) error {
 	})
 }
 
+// endAgain ends, at a logout, a session that waits for the password once more:
+// whoever comes to this browser after it needs a code.
+func (v *visit) endAgain() error {
+	if !v.found || v.session.State != account.StateAgain {
+		return nil
+	}
+	if logout, err := v.matches(v.g.Logout); err == nil && !logout {
+		return nil
+	}
+	return v.endSession(LoggedOut)
+}
+
 // passesAgain reports whether this right password is the one that needs no
 // code, since the browser has just given one for this very account. The new
 // session then has the factor that was passed.
