@@ -162,4 +162,9 @@ func TestNoTrailerSaysForWhomARequestSpeaks(t *testing.T) {
 	if a := l.last(t); len(a.Trailer["X-User"]) > 0 {
 		t.Errorf("the trailers %v reached the app", a.Trailer)
 	}
+	s.turn(ledgerConfig("identity {http.request.header.Remote-User}"))
+	s.raw("POST /open/upload HTTP/1.1\nHost: {host}\nConnection: close\nTransfer-Encoding: chunked\nTrailer: Remote-User, X-Sum\n\n3\nabc\n0\nRemote-User: " + alice + "\nX-Sum: 1")
+	if a := l.last(t); len(a.Trailer["Remote-User"]) > 0 || len(a.Trailer["X-Sum"]) == 0 {
+		t.Errorf("the trailers %v reached the app, want X-Sum alone", a.Trailer)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -305,7 +306,25 @@ func TestATokenThatIsRenewedInASessionIsBound(t *testing.T) {
 	if r := c.api("/api/me", "Authorization", "Bearer "+second); !speaksOf(r, alice) {
 		t.Errorf("after a reload: %d %s", r.StatusCode, r.body)
 	}
-	// What is no token goes out as it is.
+	// What is no token goes out as it is, a stream at once.
+	more := make(chan struct{})
+	p.pages["/api/refresh"] = func(w http.ResponseWriter, _ *arrival) {
+		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		fmt.Fprint(w, "data: 1\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-more
+	}
+	res, err := c.http.Get(s.url + "/api/refresh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := res.Body
+	piece := make([]byte, 9)
+	if _, err := io.ReadFull(stream, piece); err != nil || string(piece) != "data: 1\n\n" {
+		t.Errorf("the begin of a stream is %q, %v", piece, err)
+	}
+	close(more)
+	_ = stream.Close()
 	for name, test := range map[string]struct {
 		body  string
 		bound bool

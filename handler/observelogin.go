@@ -29,6 +29,9 @@ func (v *visit) seeCookies(s *sighting, h http.Header, before int) {
 	sets := v.appCookies(h, before)
 	if s.isRead() {
 		s.sets = sets
+		for _, c := range sets {
+			v.g.watch.isSet(c.Name)
+		}
 		return
 	}
 	v.g.noteSet(sets, v.now, store.SeenElsewhere)

@@ -37,6 +37,9 @@ type watcher struct {
 	mu sync.Mutex
 	// known is what was seen since the config was loaded, by kind and key.
 	known map[store.SeenKind]map[string]store.SeenMarks
+	// set are cookies that the answers to logins have set, which are noted when
+	// it is known what the answers say; a browser may send them before.
+	set map[string]bool
 	// refusals are what it was said of that it would be refused.
 	refusals map[string]bool
 	full     map[string]bool
@@ -55,7 +58,7 @@ type seenKey struct {
 
 func newWatcher(g *Gate) *watcher {
 	return &watcher{
-		g: g, looks: make(chan struct{}, maxLooks), full: make(map[string]bool), refusals: make(map[string]bool),
+		g: g, looks: make(chan struct{}, maxLooks), full: make(map[string]bool), set: make(map[string]bool), refusals: make(map[string]bool),
 		known: make(map[store.SeenKind]map[string]store.SeenMarks), pending: make(map[seenKey]*store.Seen),
 	}
 }
@@ -67,6 +70,7 @@ func (w *watcher) cookie(kind store.SeenKind, name string, marks store.SeenMarks
 	had, known := w.known[kind][name]
 	if !known && kind == store.SeenSent {
 		_, known = w.known[store.SeenCookie][name]
+		known = known || w.set[name]
 	}
 	w.mu.Unlock()
 	if known && had|marks == had {
@@ -81,6 +85,15 @@ func (w *watcher) cookie(kind store.SeenKind, name string, marks store.SeenMarks
 		msg = "observed: a cookie that enforcing would take off, unless the app sets it anew; if a script sets it and it is no credential, declare it readable"
 	}
 	w.g.Logger.Info(msg, zap.String("cookie", name), zap.Bool("http_only", marks&store.SeenHTTPOnly != 0), zap.Bool("at_login", marks&store.SeenAtYes != 0))
+}
+
+// isSet notes that the answer to a login sets a cookie.
+func (w *watcher) isSet(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.set) < store.SeenCookie.Max() {
+		w.set[bounded(name, store.MaxSeenKey)] = true
+	}
 }
 
 // note keeps what was seen for the next write. It returns whether this is the

@@ -3,6 +3,7 @@ package handler
 import (
 	"bytes"
 	"net/http"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -59,6 +60,11 @@ func (t *tokenAnswer) WriteHeader(status int) {
 		return
 	}
 	t.status = status
+	if media, _, _ := strings.Cut(t.w.Header().Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(media), "text/event-stream") {
+		// It has no end that one could wait for, and no token.
+		t.write()
+		return
+	}
 	if encoded(t.w.Header()) {
 		t.give("came in a Content-Encoding, in which none can be seen")
 	}

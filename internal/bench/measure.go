@@ -79,9 +79,9 @@ func (s *stage) warmUp(ctx context.Context, c *contender) error {
 type results map[*contender]*samples
 
 // measure asks all contenders in turn, in rounds, each round beginning with
-// another one, until the intervals are narrow enough or there were the most
-// rounds.
-func (s *stage) measure(ctx context.Context, all []*contender) (results, error) {
+// another one; of the table that counts until the intervals are narrow enough
+// or there were the most rounds.
+func (s *stage) measure(ctx context.Context, all []*contender, counts bool) (results, error) {
 	r := results{}
 	for _, c := range all {
 		r[c] = &samples{}
@@ -89,7 +89,7 @@ func (s *stage) measure(ctx context.Context, all []*contender) (results, error) 
 			return nil, err
 		}
 	}
-	for round := 0; round < s.rounds || round < s.most && !r.narrow(); round++ {
+	for round := 0; round < s.rounds || counts && round < s.most && !r.narrow(); round++ {
 		fmt.Fprintf(os.Stderr, "bench: round %d\n", round+1)
 		for i := range all {
 			c := all[(i+round)%len(all)]

@@ -24,7 +24,7 @@ type tableOptions struct {
 func (s *stage) heading() string {
 	return fmt.Sprintf(`# What the gateway costs
 
-Measured by `+"`make bench`"+` on %s, %s, %d CPUs: %s rounds or more of %d s. Written by it; do not edit.
+Measured by `+"`make bench`"+` on %s, %s, %d CPUs: %s rounds of %d s, and more where an interval is too wide. Written by it; do not edit.
 
 Everything runs on one machine: the app, which answers with a fixed body, the Caddys, all from one binary, and `+"`wrk -t%d -c%d`"+`. The contenders are asked in turn, each round beginning with another one. Bare Caddy is a `+"`reverse_proxy`"+`, asked with the same headers as the contender that is compared with it. A ratio is the median of the rounds' ratios to bare Caddy; in brackets the interval of 95 %% of Student's t over the logarithms of the rounds' ratios. CPU is utime and stime of the Caddy per 1,000 requests; bytes and allocations are what its Go runtime counts over 2,000 requests on one connection. A heap as small as bare Caddy's makes its collector a visible cost, which a larger heap would hide: so the tables that count run with `+"`GOGC=off GOMEMLIMIT=300MiB`"+`. The sessions are made by real logins.
 `, time.Now().UTC().Format("2 January 2006"), runtime.Version(), runtime.NumCPU(), count(s.rounds), s.seconds, wrkThreads, wrkConnections)
@@ -33,7 +33,7 @@ Everything runs on one machine: the app, which answers with a fixed body, the Ca
 // table measures one table and returns it.
 func (s *stage) table(ctx context.Context, t tableOptions) (string, error) {
 	all := s.contenders(t.large)
-	r, err := s.measure(ctx, all)
+	r, err := s.measure(ctx, all, t.counts)
 	if err != nil {
 		return "", err
 	}
