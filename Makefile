@@ -1,7 +1,7 @@
 # make run    builds Caddy with the module and starts the demo (PORT=8080)
 # make test   installs what the tests need, checks the code, runs every test
 # make build  Caddy with the module, as .run/bin/caddy
-# make bench  measures what the gateway costs, into docs/bench.md (half an hour;
+# make bench  measures what the gateway costs, into docs/bench.md (up to an hour;
 #             ROUNDS=2 SECONDS=1 SESSIONS=1000 OUT=.run/bench.md for a look)
 # make clean  removes .run, where all of this keeps its caches and data
 #
