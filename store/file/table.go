@@ -24,10 +24,10 @@ type shard struct {
 	dirty   []account.SessionID
 }
 
-// entry is one session. All but seen and dirty is never changed: a change puts
+// entry is one session, packed. All but seen and dirty is never changed: a change puts
 // a new entry in its place.
 type entry struct {
-	session account.Session
+	session packed
 	// seen is the last request after session.LastSeen, in nanoseconds since
 	// 1970; 0 if there was none.
 	seen atomic.Int64
@@ -36,8 +36,10 @@ type entry struct {
 }
 
 // now returns the session with the time at which it was last seen.
-func (e *entry) now() account.Session {
-	s := e.session
+func (e *entry) now() account.Session { return e.seenIn(e.session.unpack()) }
+
+// seenIn returns what was unpacked with the time at which it was last seen.
+func (e *entry) seenIn(s account.Session) account.Session {
 	if seen := time.Unix(0, e.seen.Load()); seen.After(s.LastSeen) {
 		s.LastSeen = seen.UTC()
 	}
@@ -66,7 +68,7 @@ func (t *table) touch(id account.SessionID, now time.Time) bool {
 	if !ok {
 		return false
 	}
-	s := e.now()
+	s := e.seenIn(e.session.life())
 	if !s.Alive(now) {
 		return false
 	}
@@ -119,7 +121,7 @@ func (t *table) set(id account.SessionID, s *account.Session) {
 		delete(sh.m, id)
 		return
 	}
-	e := &entry{session: *s}
+	e := &entry{session: pack(s)}
 	if old, ok := sh.m[id]; ok {
 		// Requests that were noted since the transaction read the session.
 		e.seen.Store(old.seen.Load())
