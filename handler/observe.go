@@ -35,6 +35,7 @@ func (g *Gate) observe(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	if v.isPastAnswer() {
 		return v.pastChallenge(true)
 	}
+	v.seeIdentity()
 	s := v.sightLogin()
 	v.noteRefusals(s)
 	back := v.openObserved(s.mayBe())

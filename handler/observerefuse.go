@@ -45,6 +45,9 @@ func (v *visit) noteRefusals(s *sighting) {
 	if len(v.pairs) > 0 || v.mayGoAnonymous() {
 		return
 	}
+	if v.identity != "" && v.isTopLevel() {
+		return // It would be asked for a code, or be told that there is no account.
+	}
 	if v.wantsPage() {
 		v.wouldRefuse("a browser without a session would be sent to the login page", err)
 		return
