@@ -120,16 +120,14 @@ func (a *App) loadStore(ctx caddy.Context) (StoreGuest, error) {
 
 func (a *App) loadSenders(ctx caddy.Context) ([]sms.Sender, error) {
 	var senders []sms.Sender
-	names := make(map[string]bool, len(a.SMS))
+	if len(a.SMS) > 1 {
+		return nil, fmt.Errorf("sms: texts go by one sender in this version, and there are %d (%s, %s): remove those that are not to be used", len(a.SMS), clip(a.SMS[0].Name), clip(a.SMS[1].Name))
+	}
 	for i := range a.SMS {
 		p := &a.SMS[i]
 		if !shortName.MatchString(p.Name) {
 			return nil, fmt.Errorf("sms: the name %s is not 1 to 32 of a-z, 0-9 and -", clip(p.Name))
 		}
-		if names[p.Name] {
-			return nil, fmt.Errorf("sms: two providers are named %q", p.Name)
-		}
-		names[p.Name] = true
 		if len(p.ProviderRaw) == 0 {
 			return nil, fmt.Errorf("sms %s: names no provider", p.Name)
 		}

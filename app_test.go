@@ -633,16 +633,13 @@ func TestCaddyDoesNotStartWithoutTheInboxsPort(t *testing.T) {
 	}
 }
 
-func TestTheFirstSenderIsUsed(t *testing.T) {
+func TestASecondSenderIsRefusedSinceItWouldNeverBeUsed(t *testing.T) {
 	ownDataDir(t)
-	app := mustLoad(t, config(`{"sms": [
+	err := load(t, config(`{"sms": [
 		{"name": "one", "provider": {"provider": "inbox", "listen": "127.0.0.1:0"}},
 		{"name": "two", "provider": {"provider": "inbox", "listen": "127.0.0.2:0"}}]}`, ""))
-	if n := len(app.shared.senders); n != 2 {
-		t.Fatalf("got %d senders", n)
-	}
-	if got := app.shared.sender(); got != app.shared.senders[0] {
-		t.Errorf("got %v", got)
+	if err == nil || !strings.Contains(err.Error(), `one sender in this version, and there are 2 ("one", "two"): remove`) {
+		t.Fatalf("got %v", err)
 	}
 }
 

@@ -353,3 +353,18 @@ func TestALoginUnderAnotherIdentityGoesWithoutTheSessionsValues(t *testing.T) {
 		t.Errorf("her session reached the app with another's login: %q", a.Cookies)
 	}
 }
+
+func TestAnIdentityThatNamesNobodyIsWarnedOfOnce(t *testing.T) {
+	u, upstream := identityApp(t)
+	s := startSite(t, strings.Replace(basicAuthUsers(t, ""), "identity {http.auth.user.id}", "identity {http.auth.usr.id}", 1), upstream)
+	c := s.client()
+	for range 2 {
+		if r := c.page("/contacts", basic(alice, right)); r.StatusCode != http.StatusForbidden || len(u.arrivals()) > 0 {
+			t.Errorf("%d to %q", r.StatusCode, r.location())
+		}
+	}
+	c.get("/open/x")
+	if n := strings.Count(s.twoFactorLog(), "identity names nobody"); n != 1 {
+		t.Errorf("the log warns %d times, want once", n)
+	}
+}

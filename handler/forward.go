@@ -185,11 +185,11 @@ func (v *visit) undeclared(leadsTo string) bool {
 	}
 	v.g.Logger.Error("the login page sends an unverified browser to a protected page: login_page is not the page with the login form, or a login that is not declared has opened a session",
 		zap.String("login_page", v.g.LoginPage), zap.String("leads_to", bounded(leadsTo, 200)))
-	v.record(Event{Kind: Refused, Result: NotALogin})
 	if v.line.IsZero() || len(v.opened) == 0 {
 		v.instead = func() error { return v.refuse(page.LoginLoop, nil) }
 		return false
 	}
+	v.record(Event{Kind: Refused, Result: NotALogin})
 	ctx, cancel := v.ctx()
 	defer cancel()
 	if err := v.parts.Store.StandLine(ctx, v.lineKey(), v.now, v.now.Add(v.g.AppSessionMax)); err != nil {

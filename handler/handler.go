@@ -144,6 +144,8 @@ type Gate struct {
 	// hinted is when the operator was last told of a form that no login tells,
 	// in Unix nanoseconds.
 	hinted atomic.Int64
+	// nobody says that it was warned of an identity that names nobody.
+	nobody atomic.Bool
 	// watch is nil but in mode observe.
 	watch *watcher
 	// rooms are those that are not in use.

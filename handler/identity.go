@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/hold"
@@ -28,6 +29,9 @@ func (v *visit) readIdentity() {
 	}
 	if repl, ok := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		v.identity = repl.ReplaceAll(v.g.Identity, "")
+		if name, _ := repl.GetString("http.auth.user.id"); v.identity == "" && name != "" {
+			v.g.namesNobody()
+		}
 	}
 	if !v.found {
 		return
@@ -38,6 +42,15 @@ func (v *visit) readIdentity() {
 		return
 	}
 	v.anothers = !v.isSessionsName(v.identity) && !v.isAccount(v.r.Context(), v.identity, v.session.Account)
+}
+
+// namesNobody warns, once, that somebody has passed a first factor in Caddy and
+// that the placeholder of identity does not say who: it may be mistyped.
+func (g *Gate) namesNobody() {
+	if g.nobody.CompareAndSwap(false, true) {
+		g.Logger.Warn("identity names nobody in a request whose user Caddy knows: is the placeholder right? After basic_auth it is {http.auth.user.id}",
+			zap.String("identity", g.Identity))
+	}
 }
 
 // askIdentity answers a request of somebody whose first factor was passed
