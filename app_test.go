@@ -237,7 +237,7 @@ func TestProvisionRefusesInWords(t *testing.T) {
 		{"geoip", `{"geoip": ["x.mmdb"]}`, "geoip is not in this version yet"},
 		{"an engine that is none", `{"store": {"engine": "paper"}}`, "two_factor.stores.paper"},
 		{"a provider without a name", `{"sms": [{"provider": {"provider": "inbox"}}]}`, "is not 1 to 32 of"},
-		{"two providers of one name", `{"sms": [{"name": "a", "provider": {"provider": "inbox"}}, {"name": "a", "provider": {"provider": "inbox"}}]}`, `two providers are named "a"`},
+		{"two providers of one name", `{"sms": [{"name": "a", "provider": {"provider": "inbox"}}, {"name": "a", "provider": {"provider": "inbox"}}]}`, "by one sender in this version, and there are 2"},
 		{"a name without a provider", `{"sms": [{"name": "a"}]}`, "sms a: names no provider"},
 		{"a public address of the inbox", `{"sms": [{"name": "a", "provider": {"provider": "inbox", "listen": "0.0.0.0:8082"}}]}`, "other machines could read every code there"},
 		{"a name for the inbox", `{"sms": [{"name": "a", "provider": {"provider": "inbox", "listen": "example.com:8082"}}]}`, "want a loopback address"},

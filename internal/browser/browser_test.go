@@ -80,7 +80,7 @@ func failure(p *Page, f func(p *Page)) string {
 	note := &caught{TB: p.t}
 	watched := *p
 	watched.t = note
-	watched.patience = 700 * time.Millisecond
+	watched.patience = 2 * time.Second
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -312,7 +312,8 @@ func TestBrowser(t *testing.T) {
 			}
 			wantIn(t, name, message, "address: ", "status:", "text:")
 		}
-		message := failure(p, func(p *Page) { p.Open(site.URL + "/"); p.WaitText("never") })
+		p.Open(site.URL + "/")
+		message := failure(p, func(p *Page) { p.WaitText("never") })
 		wantIn(t, "message", message, site.URL+"/", "Hello", `wait for the text "never"`)
 	})
 }
