@@ -10,14 +10,23 @@ const (
 	ChallengeOpen      ChallengeState = "open"
 	ChallengePassed    ChallengeState = "passed"
 	ChallengeCancelled ChallengeState = "cancelled"
+	// ChallengeWaiting is a step-up that nobody has seen yet: no code answers
+	// it and none is sent for it before a page or a script of its session has
+	// asked for it.
+	ChallengeWaiting ChallengeState = "waiting"
 )
 
 // Purpose says what a challenge is for; a code of one purpose is worth nothing
 // for another (ASVS 5.0, 6.6.2).
 type Purpose string
 
-// PurposeLogin is a challenge after a right password.
-const PurposeLogin Purpose = "login"
+// The purposes.
+const (
+	// PurposeLogin is a challenge after a right password.
+	PurposeLogin Purpose = "login"
+	// PurposeStepUp is a fresh challenge inside a verified session.
+	PurposeStepUp Purpose = "step_up"
+)
 
 // Challenge is one demand for a second factor: who, why, which factors may
 // answer, until when.
@@ -27,12 +36,26 @@ type Challenge struct {
 	Account  string         `json:"account"`
 	Purpose  Purpose        `json:"purpose"`
 	State    ChallengeState `json:"state"`
-	// Session is the pending session whose browser alone may answer.
-	Session SessionID `json:"session"`
+	// Session is the pending session whose browser alone may answer; of a
+	// step-up the verified one that asked. The id of that may change while the
+	// challenge is open, so that Standing says whose it is.
+	Session  SessionID  `json:"session"`
+	Standing StandingID `json:"standing,omitzero"`
 	// Address is the raw path and query to which the code form is posted: the
 	// held request's own, or empty where that must not be written into a page
 	// and the form is posted under the prefix.
 	Address string `json:"address,omitempty"`
+	// Action names a step-up in the operator's words; it may be empty. Routes
+	// are the routes that asked, for which it is fresh once it is passed.
+	Action string   `json:"action,omitempty"`
+	Routes []string `json:"routes,omitempty"`
+	// Request is the request that a step-up was met by. Once says that it gets a
+	// pass, since one of the routes asks at every request.
+	Request RequestID `json:"request,omitzero"`
+	Once    bool      `json:"once,omitempty"`
+	// Back is the path of the page that a step-up leads back to: when it is
+	// cancelled, or when nothing is held.
+	Back string `json:"back,omitempty"`
 	// Factors are the ids of the factors that may answer, the one offered
 	// first in front.
 	Factors []string `json:"factors"`
@@ -89,7 +112,8 @@ const (
 )
 
 // Hold is a held answer: status, headers, cookies and body of the app's answer
-// to a login, sealed by the handler.
+// to a login, sealed by the handler; or a held request: its method, headers and
+// body, to be sent once a step-up is passed.
 type Hold struct {
 	Challenge string    `json:"challenge"`
 	Instance  string    `json:"instance"`

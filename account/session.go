@@ -43,6 +43,10 @@ const (
 	// right password of this account in this browser needs no code. It opens
 	// nothing else.
 	StateAgain State = "again"
+	// StateMoved is what is left under the id that a session had before a
+	// step-up gave it a new one. It opens nothing by itself; engines find the
+	// session under it until it expires.
+	StateMoved State = "moved"
 )
 
 // Session is the gateway's own session: one browser, one user.
@@ -85,6 +89,8 @@ type Session struct {
 	Identified bool `json:"identified,omitempty"`
 	// Again says of a pending session that a right code leads to StateAgain.
 	Again bool `json:"again,omitempty"`
+	// Steps are what step-ups have made of the session; nil if there were none.
+	Steps *Steps `json:"steps,omitempty"`
 	// ClientIP and UserAgent are of the login.
 	ClientIP  string `json:"client_ip,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`

@@ -24,8 +24,9 @@ type CheckRequest struct {
 	Factor  string
 	// Input is what was typed.
 	Input string
-	// Next is the verified session (or the one in account.StateAgain) that takes the pending one's place if the
-	// code is right. Check sets its Factor and FactorAt.
+	// Next is the verified session, or the one in account.StateAgain, that takes
+	// the pending one's place if the code is right. Check sets its Factor and
+	// FactorAt.
 	Next account.Session
 }
 
@@ -34,11 +35,12 @@ type CheckRequest struct {
 // anything.
 type Result interface{ result() }
 
-// Passed means that the code was right: it is spent, the session Next is stored
-// and the hold is the caller's to release.
+// Passed means that the code was right: it is spent, the session is stored and
+// the hold is the caller's to release. A step-up may have held nothing.
 type Passed struct {
 	Hold account.Hold
-	// Session is Next as it is stored, with its factor.
+	// Session is the session as it is stored: Next with its factor, or that of
+	// the step-up under its new id.
 	Session account.Session
 }
 
@@ -92,67 +94,124 @@ func (Gone) result()        {}
 // An error means that nobody could say; nothing is opened then.
 func (s *Service) Check(ctx context.Context, r CheckRequest) (Result, error) {
 	now := s.clock()
-	ch, err := s.store.Challenge(ctx, r.Challenge, now)
-	if errors.Is(err, store.ErrNotFound) {
-		return Gone{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the challenge: %w", err)
-	}
-	if ch.Session != r.Session {
-		return Gone{}, nil
-	}
-	f, err := factorOf(&ch, r.Account, r.Factor)
-	if errors.Is(err, store.ErrNotFound) {
-		return Gone{}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := fits(&r.Next, &ch); err != nil {
-		return nil, err
-	}
-	v, err := s.verifierOf(r.Account, f, now)
-	if err != nil {
-		return nil, err
-	}
-	code, ok := foldCode(r.Input, v.digits())
-	if !ok {
-		return Malformed{Digits: v.digits()}, nil
-	}
-	left, no, err := s.count(ctx, &r, now)
+	q, no, err := s.ask(ctx, &r, now)
 	if no != nil || err != nil {
 		return no, err
 	}
-	m, err := v.match(ctx, code, r.Challenge, now)
-	if err != nil {
+	if err := fits(&r.Next, &q.challenge); err != nil {
 		return nil, err
 	}
-	if !m.right {
-		if again, err := s.store.Challenge(ctx, r.Challenge, now); err == nil && again.State == account.ChallengePassed {
-			// Another submit passed between the counting and the comparison,
-			// and its code is gone since.
-			return AlreadyUsed{}, nil
-		}
-		return Wrong{Left: left, Used: m.used}, nil
+	left, m, no, err := s.compare(ctx, &r, q.factor, now)
+	if no != nil || err != nil {
+		return no, err
 	}
-	r.Next.Factor, r.Next.FactorAt = f.Kind, now
+	r.Next.Factor, r.Next.FactorAt = q.factor.Kind, now
 	hold, err := s.store.PassChallenge(ctx, store.Pass{
 		Challenge: r.Challenge,
 		Session:   r.Session,
-		Factor:    f.ID,
+		Factor:    q.factor.ID,
 		Step:      m.step,
 		CodeHash:  m.hash,
 		Next:      r.Next,
 	}, now)
-	switch {
-	case err == nil:
-		return Passed{Hold: hold, Session: r.Next}, nil
-	case errors.Is(err, store.ErrSpent), errors.Is(err, store.ErrNotFound):
-		return s.lost(ctx, &r, f.Kind, left, err, now)
-	default:
-		return nil, fmt.Errorf("spend the code: %w", err)
+	if err != nil {
+		return s.notSpent(ctx, &r, q.factor.Kind, left, err, now)
 	}
+	return Passed{Hold: hold, Session: r.Next}, nil
+}
+
+// CheckStepUp checks a code that answers a step-up, as Check does. Of the next
+// session only the id counts, which the session gets with a right code. Take
+// says that the caller sends the held request now.
+func (s *Service) CheckStepUp(ctx context.Context, r CheckRequest, take bool) (Result, error) {
+	now := s.clock()
+	q, no, err := s.ask(ctx, &r, now)
+	if no != nil || err != nil {
+		return no, err
+	}
+	if q.challenge.Purpose != account.PurposeStepUp {
+		return nil, errors.New("the challenge is no step-up")
+	}
+	left, m, no, err := s.compare(ctx, &r, q.factor, now)
+	if no != nil || err != nil {
+		return no, err
+	}
+	stepped, err := s.store.PassStepUp(ctx, store.PassStepUp{
+		Challenge: r.Challenge,
+		Session:   r.Session,
+		Factor:    q.factor.ID,
+		Step:      m.step,
+		CodeHash:  m.hash,
+		Next:      r.Next.ID,
+		Take:      take,
+	}, now)
+	if err != nil {
+		return s.notSpent(ctx, &r, q.factor.Kind, left, err, now)
+	}
+	passed := Passed{Session: stepped.Session}
+	if stepped.Hold != nil {
+		passed.Hold = *stepped.Hold
+	}
+	return passed, nil
+}
+
+// question is a challenge with the factor that is to answer it.
+type question struct {
+	challenge account.Challenge
+	factor    *account.Factor
+}
+
+// ask finds what a code is to answer. It returns a result if there is nothing.
+func (s *Service) ask(ctx context.Context, r *CheckRequest, now time.Time) (question, Result, error) {
+	ch, err := s.store.Challenge(ctx, r.Challenge, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return question{}, Gone{}, nil
+	}
+	if err != nil {
+		return question{}, nil, fmt.Errorf("read the challenge: %w", err)
+	}
+	// The id of a verified session changes; the store compares its standing.
+	if ch.Purpose != account.PurposeStepUp && ch.Session != r.Session {
+		return question{}, Gone{}, nil
+	}
+	f, err := factorOf(&ch, r.Account, r.Factor)
+	if errors.Is(err, store.ErrNotFound) {
+		return question{}, Gone{}, nil
+	}
+	return question{ch, f}, nil, err
+}
+
+// compare counts the attempt and compares the code. It returns a result if the
+// code is not right.
+func (s *Service) compare(ctx context.Context, r *CheckRequest, f *account.Factor, now time.Time) (left int, m match, no Result, err error) {
+	v, err := s.verifierOf(r.Account, f, now)
+	if err != nil {
+		return 0, m, nil, err
+	}
+	code, ok := foldCode(r.Input, v.digits())
+	if !ok {
+		return 0, m, Malformed{Digits: v.digits()}, nil
+	}
+	if left, no, err = s.count(ctx, r, now); no != nil || err != nil {
+		return 0, m, no, err
+	}
+	if m, err = v.match(ctx, code, r.Challenge, now); err != nil || m.right {
+		return left, m, nil, err
+	}
+	if again, err := s.store.Challenge(ctx, r.Challenge, now); err == nil && again.State == account.ChallengePassed {
+		// Another submit passed between the counting and the comparison,
+		// and its code is gone since.
+		return left, m, AlreadyUsed{}, nil
+	}
+	return left, m, Wrong{Left: left, Used: m.used}, nil
+}
+
+// notSpent says why a right code was not spent.
+func (s *Service) notSpent(ctx context.Context, r *CheckRequest, kind account.Kind, left int, err error, now time.Time) (Result, error) {
+	if errors.Is(err, store.ErrSpent) || errors.Is(err, store.ErrNotFound) {
+		return s.lost(ctx, r, kind, left, err, now)
+	}
+	return nil, fmt.Errorf("spend the code: %w", err)
 }
 
 // fits refuses a next session that is not the challenged user's: what was

@@ -33,7 +33,12 @@ const (
 // sessions, factors or purposes, a code of one is worth nothing for the other
 // (rule 4, ASVS 5.0, 6.6.2).
 func codeBinding(ch *account.Challenge, factor string) []byte {
-	return frame([]byte(ch.Instance), []byte(ch.ID), []byte(ch.Account), ch.Session[:],
+	session := ch.Session[:]
+	if ch.Purpose == account.PurposeStepUp {
+		// Another step-up may give the session a new id meanwhile.
+		session = ch.Standing[:]
+	}
+	return frame([]byte(ch.Instance), []byte(ch.ID), []byte(ch.Account), session,
 		[]byte(factor), []byte(ch.Purpose))
 }
 

@@ -8,7 +8,8 @@
 // engine may forget records that have expired by the given time: what has
 // expired is answered as what was never there.
 //
-// A record that is larger than 1 MiB as the engine stores it is refused with
+// A record that is larger than 1 MiB as the engine stores it, a hold that is
+// larger than 2 MiB, is refused with
 // an error, and so is a value that breaks the rules of its type (a session
 // without an id, a login that is zero). A call that returns an error has
 // changed nothing, but where its method says otherwise or where the error is
@@ -102,6 +103,10 @@ type Sessions interface {
 	// Session returns a session that is alive, in whatever state, suspended
 	// or not; ErrNotFound if there is none. It is the hot path: cheap, and
 	// without a lock that all requests share.
+	//
+	// A session that a step-up has given a new id is found under its old one
+	// too until account.MovedFor has passed, by this method and by every other
+	// one; the record that it returns names the new one.
 	Session(ctx context.Context, id account.SessionID, now time.Time) (account.Session, error)
 	// SuspendSession suspends a pending or verified session, or one in
 	// account.StateAgain, for a login
@@ -114,7 +119,7 @@ type Sessions interface {
 	// ResumeSession lifts the suspension by this login; ErrConflict if it is
 	// not this login's, ErrNotFound if the session is gone.
 	ResumeSession(ctx context.Context, id account.SessionID, login account.LoginID, now time.Time) error
-	// EndSession removes a session, its challenge and its hold; no error if
+	// EndSession removes a session, its challenges and their holds; no error if
 	// there is none.
 	EndSession(ctx context.Context, id account.SessionID) error
 	// CancelSession ends a pending session at the user's wish: its hold is
@@ -183,6 +188,81 @@ type Challenges interface {
 	// in a challenge. A later sending is not overwritten; no error if the
 	// challenge or its code is gone.
 	RecordSend(ctx context.Context, challenge, factor string, n int, status account.SendStatus) error
+	StepUps
+}
+
+// StepUps keeps the challenges inside verified sessions. All of them return
+// ErrNotFound if the session is not usable at the given time: gone, over, not
+// verified, or suspended by a login.
+//
+// CountAttempt, ReserveSend and RecordSend are for step-ups too: there the
+// session must be usable instead of pending, and of the challenge's standing.
+type StepUps interface {
+	// OpenStepUp records a step-up, open or waiting, and its hold; see StepUp.
+	// Where the session has one for the same request that is open or waits and
+	// has not expired, that is returned and nothing is recorded, but that a
+	// waiting one is opened, with the hold, if the new one is open. It returns
+	// ErrConflict if a challenge of that id is there already.
+	OpenStepUp(ctx context.Context, s StepUp, now time.Time) (account.Challenge, error)
+	// ShowStepUp opens a step-up that waits, with the page that it leads back
+	// to, and returns it; one that is open already is returned as it is. The
+	// session's next page shows it no more, whatever became of it. It returns
+	// ErrSpent if it was passed, and ErrNotFound if it is not the session's,
+	// was cancelled or has expired.
+	ShowStepUp(ctx context.Context, session account.SessionID, challenge, back string, now time.Time) (account.Challenge, error)
+	// CancelStepUp ends a step-up at the user's wish: its hold is dropped and
+	// its codes are dead. ErrSpent if it was passed, ErrNotFound if it is not
+	// the session's or has expired.
+	CancelStepUp(ctx context.Context, session account.SessionID, challenge string, now time.Time) error
+	// PassStepUp spends a code and opens what the step-up was for; see
+	// PassStepUp. Its errors are those of PassChallenge.
+	PassStepUp(ctx context.Context, p PassStepUp, now time.Time) (Stepped, error)
+	// TakePass takes the pass of a request that is about to be sent. It returns
+	// ErrNotFound if there is none, and ErrSpent if it is taken.
+	TakePass(ctx context.Context, session account.SessionID, request account.RequestID, now time.Time) error
+	// ReturnPass gives a taken pass back, since the app did not do what it was
+	// asked for; it lives no longer by that. ErrNotFound if there is none.
+	ReturnPass(ctx context.Context, session account.SessionID, request account.RequestID, now time.Time) error
+}
+
+// StepUp is a step-up to be recorded, all or nothing.
+type StepUp struct {
+	// Challenge is open or waits; its purpose is account.PurposeStepUp, and it
+	// names the session by Session and by Standing. Of the session's challenges
+	// account.MaxStepUps are kept: the oldest goes, with its hold.
+	Challenge account.Challenge
+	// Hold belongs to an open one; nil for one that waits, and where nothing is
+	// held.
+	Hold *account.Hold
+}
+
+// PassStepUp asks to spend a code in a verified session. In one step the engine
+// checks that the challenge is open, not expired, and of the session's
+// standing, that the session is usable, and the code as PassChallenge does;
+// then it marks the challenge passed and its codes dead, clears the factor's
+// failures and pause, keeps the step, notes the time for the challenge's routes
+// and, where the challenge says Once, a pass of account.PassFor for its
+// request; takes the hold; and gives the session its new id: what is left under
+// the old one is in account.StateMoved for account.MovedFor.
+type PassStepUp struct {
+	Challenge string
+	Session   account.SessionID
+	Factor    string
+	Step      int64
+	CodeHash  [32]byte
+	// Next is the session's new id.
+	Next account.SessionID
+	// Take says that the caller sends the held request now: the pass is taken
+	// at once, and the hold must be there.
+	Take bool
+}
+
+// Stepped is what a step-up that was passed leaves.
+type Stepped struct {
+	// Session is the session as it is now, under its new id.
+	Session account.Session
+	// Hold is the held request; nil if nothing was held.
+	Hold *account.Hold
 }
 
 // Values keeps sealed values that are too large for a cookie.

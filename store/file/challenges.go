@@ -44,17 +44,20 @@ func ask(t *txn, id string, session account.SessionID, factor string, now time.T
 	if err != nil {
 		return nil, err
 	}
-	if c == nil || !now.Before(c.Expires) || c.Session != session {
+	if c == nil || !now.Before(c.Expires) {
+		return nil, store.ErrNotFound
+	}
+	v, ok := t.find(session, now)
+	if !ok && c.Purpose == account.PurposeStepUp || c.Purpose != account.PurposeStepUp && c.Session != session {
+		return nil, store.ErrNotFound
+	}
+	if c.Purpose == account.PurposeStepUp && !stepsUp(v, c) {
 		return nil, store.ErrNotFound
 	}
 	if c.State == account.ChallengePassed {
 		return nil, store.ErrSpent
 	}
-	v, ok := t.session(session)
-	switch {
-	case c.State != account.ChallengeOpen,
-		!ok || !v.Alive(now) || v.State != account.StatePending || v.Suspended() || v.Challenge != id,
-		!c.MayAnswer(factor):
+	if c.State != account.ChallengeOpen || !ok || !mayAnswer(v, c, now) || !c.MayAnswer(factor) {
 		return nil, store.ErrNotFound
 	}
 	a, err := get(t.tx, accounts, accountKey(c.Instance, c.Account))
@@ -69,6 +72,20 @@ func ask(t *txn, id string, session account.SessionID, factor string, now time.T
 		return nil, store.ErrNotFound
 	}
 	return &question{challenge: c, session: v, account: a, factor: f}, nil
+}
+
+// mayAnswer reports whether the session is in the state in which it may answer
+// a challenge of its own.
+func mayAnswer(v *account.Session, c *account.Challenge, now time.Time) bool {
+	if c.Purpose == account.PurposeStepUp {
+		return v.Usable(now)
+	}
+	return v.Alive(now) && v.State == account.StatePending && !v.Suspended() && v.Challenge == c.ID
+}
+
+// stepsUp reports whether a step-up is the session's.
+func stepsUp(v *account.Session, c *account.Challenge) bool {
+	return c.Purpose == account.PurposeStepUp && c.Standing == v.Standing && v.Steps.Has(c.ID)
 }
 
 // code returns the phone's living code of this challenge.
@@ -161,7 +178,10 @@ func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) 
 		if p.Next.Instance != q.challenge.Instance || p.Next.Account != q.challenge.Account {
 			return account.Hold{}, errors.New("a passed challenge verifies its own account and no other")
 		}
-		if err := q.spend(&p, now); err != nil {
+		if q.challenge.Purpose == account.PurposeStepUp {
+			return account.Hold{}, errors.New("a step-up begins no session")
+		}
+		if err := q.spend(p.Step, p.CodeHash, now); err != nil {
 			return account.Hold{}, err
 		}
 		if _, ok := t.session(p.Next.ID); ok {
@@ -176,20 +196,20 @@ func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) 
 }
 
 // spend spends the code, in memory: nothing is written yet.
-func (q *question) spend(p *store.Pass, now time.Time) error {
+func (q *question) spend(step int64, hash [32]byte, now time.Time) error {
 	f := q.factor
 	switch f.Kind {
 	case account.KindPhone:
 		code, lives := q.code(now)
-		if !lives || subtle.ConstantTimeCompare(code.Hash[:], p.CodeHash[:]) != 1 {
+		if !lives || subtle.ConstantTimeCompare(code.Hash[:], hash[:]) != 1 {
 			return store.ErrNotFound
 		}
 		f.CurrentChallenge = ""
 	case account.KindTOTP:
-		if p.Step <= f.LastStep {
+		if step <= f.LastStep {
 			return store.ErrSpent
 		}
-		f.LastStep = p.Step
+		f.LastStep = step
 	default:
 		return fmt.Errorf("a factor of the kind %q has no code", f.Kind)
 	}

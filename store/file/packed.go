@@ -12,10 +12,11 @@ import (
 // and a gateway may have a million of them. Texts of the unpacked session are
 // parts of it, so that to unpack allocates nothing.
 //
-// Tokens, which few sessions have, are kept beside it.
+// Tokens and steps, which few sessions have, are kept beside it.
 type packed struct {
 	text   string
 	tokens []account.Fingerprint
+	steps  *account.Steps
 }
 
 // The sizes of what stands in front of the texts.
@@ -61,7 +62,7 @@ func pack(s *account.Session) packed {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
-	return packed{text: string(b), tokens: s.Tokens}
+	return packed{text: string(b), tokens: s.Tokens, steps: s.Steps}
 }
 
 // life returns of the session only what says how long it lives.
@@ -76,7 +77,7 @@ func (p *packed) life() (s account.Session) {
 
 // unpack returns the session, its times in UTC.
 func (p *packed) unpack() account.Session {
-	s := account.Session{Tokens: p.tokens}
+	s := account.Session{Tokens: p.tokens, Steps: p.steps}
 	rest := p.text
 	rest = rest[copy(s.ID[:], rest):]
 	rest = rest[copy(s.Standing[:], rest):]

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -11,8 +12,12 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 )
 
-// maxRecord is the largest size of a record in bytes, as JSON without its frame.
-const maxRecord = 1 << 20
+// maxRecord is the largest size of a record in bytes, as JSON without its frame;
+// maxHold that of a hold, which may keep a request of 1 MiB.
+const (
+	maxRecord = 1 << 20
+	maxHold   = 2 << 20
+)
 
 // The buckets of the file. Those of records are named by their kind below.
 const (
@@ -37,6 +42,8 @@ type kind[T any] struct {
 	// check refuses what decodes but cannot have been written here: an empty
 	// lock, for one, would read as a free one.
 	check func(key []byte, v *T) error
+	// max is the largest size of a record; maxRecord if it is 0.
+	max int
 	// absent is true if a record that cannot be read counts as one that is not
 	// there, because that closes; else it is an error.
 	absent bool
@@ -102,6 +109,10 @@ var (
 			switch s.State {
 			case account.StatePending, account.StateVerified, account.StatePassed, account.StateCancelled, account.StateAgain:
 				return nil
+			case account.StateMoved:
+				if s.Steps != nil && s.Steps.MovedTo != (account.SessionID{}) {
+					return nil
+				}
 			}
 			return errState
 		},
@@ -115,14 +126,14 @@ var (
 				return errOtherKey
 			}
 			switch c.State {
-			case account.ChallengeOpen, account.ChallengePassed, account.ChallengeCancelled:
+			case account.ChallengeOpen, account.ChallengePassed, account.ChallengeCancelled, account.ChallengeWaiting:
 				return nil
 			}
 			return errState
 		},
 	}
 	holds = &kind[account.Hold]{
-		bucket: "holds", tag: 'h',
+		bucket: "holds", tag: 'h', max: maxHold,
 		absent: true, meaning: "the held answer is gone: the user has to log in again",
 		deadline: func(h *account.Hold) time.Time { return h.Expires },
 		check: func(key []byte, h *account.Hold) error {
@@ -183,8 +194,8 @@ func (k *kind[T]) encode(key []byte, v *T) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode a record of %s: %w", k.bucket, err)
 	}
-	if len(raw) > maxRecord {
-		return nil, fmt.Errorf("a record of %s has %d bytes: more than %d are not stored", k.bucket, len(raw), maxRecord)
+	if most := cmp.Or(k.max, maxRecord); len(raw) > most {
+		return nil, fmt.Errorf("a record of %s has %d bytes: more than %d are not stored", k.bucket, len(raw), most)
 	}
 	return frame(k.bucket, key, raw), nil
 }

@@ -15,7 +15,7 @@ func (s *Store) Session(ctx context.Context, id account.SessionID, now time.Time
 	if err := s.usable(ctx); err != nil {
 		return account.Session{}, err
 	}
-	v, ok := s.table.get(id)
+	v, ok := s.table.find(id, now)
 	if !ok || !v.Alive(now) {
 		return account.Session{}, store.ErrNotFound
 	}
@@ -52,7 +52,7 @@ func (s *Store) SuspendSession(ctx context.Context, id account.SessionID, login 
 		return account.Session{}, errors.New("a login without an id suspends nothing")
 	}
 	return decide(ctx, s, func(t *txn) (account.Session, error) {
-		v, ok := t.session(id)
+		v, ok := t.find(id, now)
 		if !ok || !v.Alive(now) || !v.Suspends() {
 			return account.Session{}, store.ErrNotFound
 		}
@@ -77,7 +77,7 @@ func (s *Store) SuspendSession(ctx context.Context, id account.SessionID, login 
 // ResumeSession implements store.Sessions.
 func (s *Store) ResumeSession(ctx context.Context, id account.SessionID, login account.LoginID, now time.Time) error {
 	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
-		v, ok := t.session(id)
+		v, ok := t.find(id, now)
 		if !ok || !v.Alive(now) {
 			return struct{}{}, store.ErrNotFound
 		}
@@ -93,7 +93,7 @@ func (s *Store) ResumeSession(ctx context.Context, id account.SessionID, login a
 // EndSession implements store.Sessions.
 func (s *Store) EndSession(ctx context.Context, id account.SessionID) error {
 	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
-		v, ok := t.session(id)
+		v, ok := t.find(id, time.Time{})
 		if !ok {
 			return struct{}{}, nil
 		}
@@ -137,7 +137,7 @@ func (t *txn) cancelSession(v *account.Session) error {
 // BindToken implements store.Sessions.
 func (s *Store) BindToken(ctx context.Context, id account.SessionID, token account.Fingerprint, now time.Time) error {
 	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
-		v, ok := t.session(id)
+		v, ok := t.find(id, now)
 		if !ok || !v.Usable(now) {
 			return struct{}{}, store.ErrNotFound
 		}
@@ -212,7 +212,7 @@ func begin(t *txn, b *store.Begin, now time.Time) error {
 	}
 	var old *account.Session
 	if b.Old != nil {
-		v, ok := t.session(*b.Old)
+		v, ok := t.find(*b.Old, now)
 		if !ok || !v.Alive(now) || !v.Suspended() || v.SuspendedBy != b.Login {
 			return store.ErrConflict
 		}

@@ -59,21 +59,58 @@ func (t *table) get(id account.SessionID) (account.Session, bool) {
 	return e.now(), true
 }
 
+// maxMoves bounds how many new ids are followed: a step-up takes a person some
+// seconds.
+const maxMoves = 8
+
+// find returns the session of an id, also of one that it had until a step-up
+// gave it a new one. A time that is zero asks for none.
+func (t *table) find(id account.SessionID, now time.Time) (account.Session, bool) {
+	for range maxMoves {
+		s, ok := t.get(id)
+		if !ok || s.State != account.StateMoved {
+			return s, ok
+		}
+		if !now.IsZero() && !s.Alive(now) {
+			break
+		}
+		id = s.Steps.MovedTo
+	}
+	return account.Session{}, false
+}
+
 // touch notes a request of a session that is alive.
 func (t *table) touch(id account.SessionID, now time.Time) bool {
+	for range maxMoves {
+		seen, to := t.touchUnder(id, now)
+		if !seen || to == (account.SessionID{}) {
+			return seen
+		}
+		id = to
+	}
+	return false
+}
+
+// touchUnder is touch for this very id; where the session has another one now,
+// it returns that.
+func (t *table) touchUnder(id account.SessionID, now time.Time) (seen bool, to account.SessionID) {
 	sh := t.shard(id)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	e, ok := sh.m[id]
 	if !ok {
-		return false
+		return false, to
+	}
+	if steps := e.session.steps; steps != nil && steps.MovedTo != to {
+		s := e.session.life()
+		return s.Alive(now), steps.MovedTo
 	}
 	s := e.seenIn(e.session.life())
 	if !s.Alive(now) {
-		return false
+		return false, to
 	}
 	if !now.After(s.LastSeen) {
-		return true
+		return true, to
 	}
 	for n := now.UnixNano(); ; {
 		old := e.seen.Load()
@@ -84,7 +121,7 @@ func (t *table) touch(id account.SessionID, now time.Time) bool {
 	if e.dirty.CompareAndSwap(false, true) {
 		sh.note(id)
 	}
-	return true
+	return true, to
 }
 
 func (sh *shard) note(id account.SessionID) {
@@ -98,7 +135,7 @@ func (sh *shard) note(id account.SessionID) {
 // session and the one that takes its place both usable.
 func (t *table) apply(changes map[account.SessionID]*account.Session) {
 	for id, s := range changes {
-		if !opens(s) {
+		if !opens(s) && !moved(s) {
 			t.set(id, s)
 		}
 	}
@@ -107,7 +144,15 @@ func (t *table) apply(changes map[account.SessionID]*account.Session) {
 			t.set(id, s)
 		}
 	}
+	// What leads to a new id comes after that: the session is always found.
+	for id, s := range changes {
+		if moved(s) {
+			t.set(id, s)
+		}
+	}
 }
+
+func moved(s *account.Session) bool { return s != nil && s.State == account.StateMoved }
 
 func opens(s *account.Session) bool {
 	return s != nil && !s.Suspended() && (s.State == account.StateVerified || s.State == account.StatePending)

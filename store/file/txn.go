@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -109,6 +110,21 @@ func (t *txn) session(id account.SessionID) (*account.Session, bool) {
 	return &s, ok
 }
 
+// find is session, also by an id that a step-up has replaced; see table.find.
+func (t *txn) find(id account.SessionID, now time.Time) (*account.Session, bool) {
+	for range maxMoves {
+		s, ok := t.session(id)
+		if !ok || s.State != account.StateMoved {
+			return s, ok
+		}
+		if !now.IsZero() && !s.Alive(now) {
+			break
+		}
+		id = s.Steps.MovedTo
+	}
+	return nil, false
+}
+
 func (t *txn) putSession(s *account.Session) error {
 	if err := put(t, sessions, s.ID[:], s); err != nil {
 		return err
@@ -144,12 +160,27 @@ func (t *txn) removeLock(key []byte) error {
 	return t.erase(bucketRunning, key)
 }
 
-// endSession removes a session with its challenge and its hold.
+// endSession removes a session with its challenges and their holds.
 func (t *txn) endSession(s *account.Session) error {
 	if err := t.removeSession(s.ID); err != nil {
 		return err
 	}
+	if s.Steps != nil {
+		for _, id := range s.Steps.Challenges {
+			if err := t.dropStepUp(id); err != nil {
+				return err
+			}
+		}
+	}
 	return t.dropChallenge(s)
+}
+
+// dropStepUp removes a step-up and its hold.
+func (t *txn) dropStepUp(id string) error {
+	if err := remove(t, challenges, []byte(id)); err != nil {
+		return err
+	}
+	return remove(t, holds, []byte(id))
 }
 
 func (t *txn) dropChallenge(s *account.Session) error {
