@@ -53,6 +53,8 @@ type Challenge struct {
 	// pass, since one of the routes asks at every request.
 	Request RequestID `json:"request,omitzero"`
 	Once    bool      `json:"once,omitempty"`
+	// Held says that the request is held, and sent once the code was right.
+	Held bool `json:"held,omitempty"`
 	// Back is the path of the page that a step-up leads back to: when it is
 	// cancelled, or when nothing is held.
 	Back string `json:"back,omitempty"`

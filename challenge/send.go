@@ -161,7 +161,7 @@ func (s *Service) makeCode(r *SendRequest, now time.Time) (account.Code, error) 
 		site = originHost(r.Host)
 	}
 	binding := codeBinding(&r.Challenge, r.Factor)
-	text := Text(s.wording, r.Lang, r.Challenge.Purpose, site, r.Host, digits)
+	text := Text(s.wording, r.Lang, r.Challenge.Purpose, site, r.Host, digits, r.Challenge.Action)
 	sealed, err := s.sealer.Seal(purposeCode, binding, []byte(text), now)
 	if err != nil {
 		return account.Code{}, fmt.Errorf("seal the text to be sent: %w", err)

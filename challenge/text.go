@@ -14,49 +14,76 @@ import (
 // left out, since a name that is cut short may look like another's.
 const maxSite = 60
 
+// maxAction bounds what a code is for in the same way: words that are cut short
+// may say something else.
+const maxAction = 60
+
 // Wording says in the languages it knows what a text says in words.
 type Wording interface {
 	// Prose returns what follows the code in a text, without a line break: what
 	// the code is for, and that it is not to be shared. Lang is a BCP 47 tag;
 	// for one that is not known another language is taken. Site is the name of
-	// the site, or empty: then it is not named. In the GSM 7-bit alphabet it
-	// should take at most 60 septets besides the site.
-	Prose(lang string, purpose account.Purpose, site string) string
+	// the site, or empty: then it is not named. Action is what a step-up is for,
+	// in the operator's words, or empty: then it is not named; other purposes
+	// have none. In the GSM 7-bit alphabet it should take at most 60 septets
+	// besides the site and the action.
+	Prose(lang string, purpose account.Purpose, site, action string) string
 }
 
 // English is the wording in English for every language.
 type English struct{}
 
 // Prose implements [Wording].
-func (English) Prose(_ string, _ account.Purpose, site string) string {
-	if site == "" {
-		return "is your code to sign in. Do not share it with anyone."
+func (English) Prose(_ string, purpose account.Purpose, site, action string) string {
+	what, at := "sign in", " to "
+	if purpose == account.PurposeStepUp {
+		what, at = "go on", " at "
+		if action != "" {
+			what = action
+		}
 	}
-	return "is your code to sign in to " + site + ". Do not share it with anyone."
+	if site != "" {
+		what += at + site
+	}
+	return "is your code to " + what + ". Do not share it with anyone."
 }
 
 // Text returns the text that carries a code, in one segment: first the code,
 // then what it is for and that it is not to be shared, and in the last line the
 // origin-bound form by which browsers fill it in on this host alone (WICG,
 // Origin-bound one-time codes): "@host #code". Where this does not fit one
-// segment, the site is not named; where the host alone is too long or is not a
-// host's name, its line is left out.
-func Text(w Wording, lang string, purpose account.Purpose, site, host, code string) string {
+// segment, the site is not named, then the action; where the host alone is too
+// long or is not a host's name, its line is left out.
+func Text(w Wording, lang string, purpose account.Purpose, site, host, code, action string) string {
 	last := ""
 	if h := originHost(host); h != "" {
 		last = "\n\n@" + h + " #" + code
 	}
-	name := siteName(site)
+	site, action = plainLine(site, maxSite), actionName(purpose, action)
+	bare := code + " " + w.Prose(lang, purpose, "", "")
 	for _, text := range []string{
-		code + " " + w.Prose(lang, purpose, name) + last,
-		code + " " + w.Prose(lang, purpose, "") + last,
-		code + " " + w.Prose(lang, purpose, name),
+		code + " " + w.Prose(lang, purpose, site, action) + last,
+		code + " " + w.Prose(lang, purpose, "", action) + last,
+		code + " " + w.Prose(lang, purpose, site, "") + last,
+		bare + last,
+		code + " " + w.Prose(lang, purpose, site, action),
+		code + " " + w.Prose(lang, purpose, "", action),
+		code + " " + w.Prose(lang, purpose, site, ""),
 	} {
 		if sms.Segments(text) == 1 {
 			return text
 		}
 	}
-	return code + " " + w.Prose(lang, purpose, "")
+	return bare
+}
+
+// actionName returns the action as it can stand in a text, or nothing: it must
+// not hold what browsers could take for the last line.
+func actionName(purpose account.Purpose, action string) string {
+	if purpose != account.PurposeStepUp || strings.ContainsAny(action, "@#") {
+		return ""
+	}
+	return plainLine(action, maxAction)
 }
 
 // originHost returns the host without its port, or nothing if it is not one
@@ -88,15 +115,15 @@ func onlyOf(s, allowed string) string {
 	return s
 }
 
-// siteName returns the name as it can stand in a text: on one line and in the
-// GSM 7-bit alphabet, with accents dropped where that helps. It returns nothing
-// if that leaves another name.
-func siteName(site string) string {
-	site = strings.Join(strings.FieldsFunc(norm.NFC.String(site), func(r rune) bool {
+// plainLine returns what was given as it can stand in a text: on one line and in
+// the GSM 7-bit alphabet, with accents dropped where that helps. It returns
+// nothing if that leaves something else, or more than limit septets.
+func plainLine(given string, limit int) string {
+	given = strings.Join(strings.FieldsFunc(norm.NFC.String(given), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
 	}), " ")
 	var out strings.Builder
-	for _, r := range site {
+	for _, r := range given {
 		if _, ok := sms.Septets(string(r)); ok {
 			out.WriteRune(r)
 			continue
@@ -111,7 +138,7 @@ func siteName(site string) string {
 			out.WriteRune(base)
 		}
 	}
-	if n, _ := sms.Septets(out.String()); n > maxSite {
+	if n, _ := sms.Septets(out.String()); n > limit {
 		return ""
 	}
 	return out.String()

@@ -9,7 +9,7 @@ import (
 )
 
 func TestATextSaysCodePurposeSiteAndHost(t *testing.T) {
-	got := Text(English{}, "en", account.PurposeLogin, "Acme CRM", "crm.example.com:8443", "012345")
+	got := Text(English{}, "en", account.PurposeLogin, "Acme CRM", "crm.example.com:8443", "012345", "")
 	want := "012345 is your code to sign in to Acme CRM. Do not share it with anyone.\n\n@crm.example.com #012345"
 	if got != want {
 		t.Errorf("text is %q, want %q", got, want)
@@ -40,7 +40,7 @@ func TestTextsTakeOneGSMSegment(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			text := Text(English{}, "en", account.PurposeLogin, tt.site, tt.host, code)
+			text := Text(English{}, "en", account.PurposeLogin, tt.site, tt.host, code, "")
 			n, ok := sms.Septets(text)
 			if !ok || n > 160 {
 				t.Errorf("%q takes %d septets (%v), want at most 160", text, n, ok)
@@ -64,12 +64,12 @@ func TestTextsTakeOneGSMSegment(t *testing.T) {
 // greek is a wording outside the GSM alphabet.
 type greek struct{}
 
-func (greek) Prose(string, account.Purpose, string) string {
+func (greek) Prose(string, account.Purpose, string, string) string {
 	return "είναι ο κωδικός σας."
 }
 
 func TestATextInAnotherAlphabetTakesOneSegmentToo(t *testing.T) {
-	text := Text(greek{}, "el", account.PurposeLogin, "crm", "crm.example.gr", "012345")
+	text := Text(greek{}, "el", account.PurposeLogin, "crm", "crm.example.gr", "012345", "")
 	if sms.Segments(text) != 1 || !strings.HasSuffix(text, "\n\n@crm.example.gr #012345") {
 		t.Errorf("%q takes %d segments", text, sms.Segments(text))
 	}

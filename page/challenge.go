@@ -91,6 +91,8 @@ type ChallengePage struct {
 	PausedFor time.Duration
 	// Phone is nil for an authenticator.
 	Phone *Phone
+	// StepUp is nil for a sign-in.
+	StepUp *StepUp
 	// OtherWay is the address of the page with the other factors, fetched by
 	// GET. Empty: the account has no other.
 	OtherWay string
@@ -112,7 +114,7 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 	if p.Action == "" || p.CancelAction == "" {
 		return nil, fmt.Errorf("page: challenge: action and cancel action are required: %w", ErrAddress)
 	}
-	sp := s.speak(l)
+	sp := s.speak(l).inStepUp(p.StepUp)
 	var to target
 	hidden := hiddenView{Challenge: p.ChallengeID, Token: p.FormToken, Factor: p.FactorID}
 	site := given("site", s.siteOr(p.Host))

@@ -50,6 +50,8 @@ type ChoosePage struct {
 	Back string
 	// CancelAction is the address that the cancel button posts to.
 	CancelAction string
+	// StepUp is nil for a sign-in.
+	StepUp *StepUp
 }
 
 type chooseView struct {
@@ -79,7 +81,7 @@ func (s *Set) Choose(l Lang, p ChoosePage) ([]byte, error) {
 	if p.Action == "" || p.CancelAction == "" {
 		return nil, fmt.Errorf("page: choose: action and cancel action are required: %w", ErrAddress)
 	}
-	sp := s.speak(l)
+	sp := s.speak(l).inStepUp(p.StepUp)
 	var to target
 	v := chooseView{
 		Heading: sp.say("choose.title"),

@@ -84,7 +84,7 @@ func TestEveryMessageHasAProblemDocumentInEnglish(t *testing.T) {
 			t.Errorf("%s: type %q, also of %q", m, kind, other)
 		}
 		types[kind] = m
-		sp := s.speak("")
+		sp := s.speak("").inStepUp(m.stepUp(""))
 		if doc["title"] != sp.plain(m.key("title")) {
 			t.Errorf("%s: title %v", m, doc["title"])
 		}

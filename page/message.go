@@ -97,6 +97,17 @@ var messages = map[Message]messageSpec{
 	SessionEnded:     {http.StatusUnauthorized, false},
 	NotFound:         {http.StatusNotFound, true},
 	SignInOnceMore:   {http.StatusOK, false},
+
+	StepUpNeeded:    {http.StatusForbidden, false},
+	StepUpElsewhere: {http.StatusForbidden, false},
+	StepUpTooLarge:  {http.StatusRequestEntityTooLarge, true},
+	StepUpCancelled: {http.StatusOK, false},
+	StepUpExpired:   {http.StatusForbidden, true},
+	StepUpUsed:      {http.StatusConflict, false},
+	StepUpLost:      {http.StatusBadGateway, true},
+	StepUpNotSent:   {http.StatusConflict, true},
+	StepUpNoFactor:  {http.StatusForbidden, true},
+	StepUpPassed:    {http.StatusOK, false},
 }
 
 // Status proposes the status of the answer; 500 for what is no message.
@@ -153,9 +164,11 @@ const (
 	WayOther WayName = "other"
 	// WayCancel cancels the open challenge; a form.
 	WayCancel WayName = "cancel"
+	// WayBack leads back to where the person was before a step-up.
+	WayBack WayName = "back"
 )
 
-var ways = []WayName{WaySignIn, WayContinue, WayTryAgain, WayHome, WayChallenge, WayOther, WayCancel}
+var ways = []WayName{WaySignIn, WayContinue, WayTryAgain, WayHome, WayChallenge, WayOther, WayCancel, WayBack}
 
 // Way is a link or a button of a message page.
 type Way struct {
@@ -167,6 +180,8 @@ type Way struct {
 	Post bool
 	// ChallengeID and FormToken are the fields of that form.
 	ChallengeID, FormToken string
+	// Top opens it in place of the whole window; for pages in a frame.
+	Top bool
 }
 
 // maxWays is the number of links and buttons that a message page has at most.
@@ -183,6 +198,8 @@ type MessagePage struct {
 	User string
 	// Reason is needed with Unreadable, and only there.
 	Reason Reason
+	// Doing is StepUp.Doing, for the messages of a step-up. It may be empty.
+	Doing string
 	// Reference is what the operator finds in the log. It may be empty.
 	Reference string
 	// RetryIn says when to try again; 0: not said. See SetRetryAfter too.
@@ -206,6 +223,7 @@ type wayView struct {
 	To     template.HTMLAttr
 	Post   bool
 	Main   bool
+	Top    bool
 	Hidden hiddenView
 }
 
@@ -218,7 +236,7 @@ func (s *Set) Message(l Lang, p MessagePage) ([]byte, error) {
 	if len(p.Ways) > maxWays {
 		return nil, fmt.Errorf("page: message %s: %d ways on, at most %d fit", p.Message, len(p.Ways), maxWays)
 	}
-	sp := s.speak(l)
+	sp := s.speak(l).inStepUp(p.Message.stepUp(p.Doing))
 	site := given("site", s.siteOr(p.Host))
 	v := messageView{
 		Heading: sp.say(p.Message.key("title")),
@@ -255,6 +273,7 @@ func (w Way) view(sp *speaker, to *target, main bool) wayView {
 		To:     to.local(name, "way "+string(w.Name), w.To),
 		Post:   w.Post,
 		Main:   main,
+		Top:    w.Top,
 		Hidden: hiddenView{Challenge: w.ChallengeID, Token: w.FormToken},
 	}
 }

@@ -96,6 +96,10 @@ func everyPage() []rendered {
 	challenge("phone used up", false, phone(TextUsedUp, nil))
 	challenge("phone used up alone", false, phone(TextUsedUp, alone))
 
+	for _, p := range stepUpPages() {
+		challenge("step-up "+p.name, p.failed, p.page)
+	}
+
 	choose := func(name string, change func(*ChoosePage)) {
 		p := ChoosePage{
 			Host: "crm.example.com", User: "anna",
@@ -115,6 +119,8 @@ func everyPage() []rendered {
 	choose("of four", func(*ChoosePage) {})
 	choose("of one", func(p *ChoosePage) { p.Choices, p.Back = p.Choices[:1], "" })
 
+	choose("in a step-up", func(p *ChoosePage) { p.StepUp = &StepUp{Doing: "export all contacts"} })
+
 	message := func(name string, p MessagePage) {
 		p.Host = "crm.example.com"
 		add("message "+name, messages[p.Message].failed, func(s *Set, l Lang) ([]byte, error) { return s.Message(l, p) })
@@ -124,6 +130,12 @@ func everyPage() []rendered {
 			continue
 		}
 		message(string(m), MessagePage{Message: m, Ways: []Way{{Name: WaySignIn, To: "/login"}}})
+	}
+	for _, m := range append(stepUpMessages, StoreUnavailable) {
+		message(string(m)+" of an action", MessagePage{
+			Message: m, User: "anna", Doing: "export all contacts",
+			Ways: []Way{{Name: WayBack, To: "/contacts", Top: true}},
+		})
 	}
 	for _, r := range reasons {
 		message("unreadable "+string(r), MessagePage{Message: Unreadable, Reason: r})

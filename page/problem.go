@@ -21,6 +21,13 @@ type Problem struct {
 	Host string
 	// Reason is needed with Unreadable, and only there.
 	Reason Reason
+	// Doing is StepUp.Doing, for the messages of a step-up. It may be empty.
+	Doing string
+	// MaxAge is how old the last second factor may be for the request to pass
+	// (0: it passes with a code of its own only), in whole seconds. Where it is
+	// not nil, the document and the header WWW-Authenticate say what is missing
+	// as RFC 9470, section 3, has it.
+	MaxAge *time.Duration
 	// Instance is the reference that the operator finds in the log. It becomes
 	// a URN. It may be empty.
 	Instance string
@@ -44,6 +51,8 @@ type problemDocument struct {
 	Instance  string `json:"instance,omitempty"`
 	Challenge string `json:"challenge,omitempty"`
 	RetryIn   int    `json:"retry_after,omitempty"`
+	Error     string `json:"error,omitempty"`
+	MaxAge    *int64 `json:"max_age,omitempty"`
 }
 
 // ProblemType returns the type member of a message's problem documents.
@@ -56,7 +65,7 @@ func (s *Set) Problem(p Problem) (status int, body []byte, err error) {
 	if _, ok := messages[p.Message]; !ok {
 		return 0, nil, fmt.Errorf("page: there is no message %q", p.Message)
 	}
-	sp := s.speak("")
+	sp := s.speak("").inStepUp(p.Message.stepUp(p.Doing))
 	var detail []string
 	for _, line := range p.Message.lines(sp, given("site", s.siteOr(p.Host)), p.Reason, p.RetryIn) {
 		detail = append(detail, join(line))
@@ -76,6 +85,10 @@ func (s *Set) Problem(p Problem) (status int, body []byte, err error) {
 	}
 	if p.RetryIn > 0 {
 		doc.RetryIn = ceil(p.RetryIn, time.Second)
+	}
+	if p.MaxAge != nil {
+		age := maxAge(*p.MaxAge)
+		doc.Error, doc.MaxAge = insufficientAuthentication, &age
 	}
 	if sp.err != nil {
 		return 0, nil, fmt.Errorf("page: problem %s: %w", p.Message, sp.err)
@@ -97,6 +110,9 @@ func (s *Set) WriteProblem(w http.ResponseWriter, p Problem) error {
 	h := w.Header()
 	ProblemHeaders(h)
 	SetRetryAfter(h, p.RetryIn)
+	if p.MaxAge != nil {
+		h.Set("WWW-Authenticate", s.stepUpChallenge(p))
+	}
 	return send(w, status, body)
 }
 

@@ -40,7 +40,13 @@ func count(n int) arg { return arg{name: "count", value: strconv.Itoa(n), count:
 type speaker struct {
 	c   *catalogue
 	err error
+	// stepUp prefers the texts of a step-up, and doing fills {doing} in them.
+	stepUp bool
+	doing  []part
 }
+
+// stepUpForm ends the key of a text that replaces another one in a step-up.
+const stepUpForm = ".step_up"
 
 // Lang is the language of the page, as in the lang attribute.
 func (s *speaker) Lang() string { return s.c.tag.String() }
@@ -64,7 +70,7 @@ func (s *speaker) say(key string, args ...arg) []part {
 	for _, at := range placeholder.FindAllStringIndex(form, -1) {
 		add(part{Text: form[end:at[0]]})
 		end = at[1]
-		a, ok := find(args, form[at[0]+1:at[1]-1])
+		a, ok := s.find(args, form[at[0]+1:at[1]-1])
 		if !ok {
 			s.fail(fmt.Errorf("text %s: nothing given for %s", key, form[at[0]:at[1]]))
 			continue
@@ -101,7 +107,10 @@ func (s *speaker) wait(d time.Duration) arg {
 
 // form returns the text of a key in the plural form that the arguments ask for.
 func (s *speaker) form(key string, args []arg) string {
-	t, ok := s.c.texts[key]
+	t, ok := s.c.texts[key+stepUpForm]
+	if !ok || !s.stepUp {
+		t, ok = s.c.texts[key]
+	}
 	if !ok {
 		s.fail(fmt.Errorf("catalogue %s has no text %s", s.c.tag, key))
 		return ""
@@ -118,6 +127,14 @@ func (s *speaker) fail(err error) {
 	if s.err == nil {
 		s.err = err
 	}
+}
+
+// find returns what fills a placeholder.
+func (s *speaker) find(args []arg, name string) (arg, bool) {
+	if name == "doing" && s.stepUp {
+		return nested(name, s.doing), true
+	}
+	return find(args, name)
 }
 
 func find(args []arg, name string) (arg, bool) {

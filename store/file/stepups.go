@@ -91,7 +91,7 @@ func (t *txn) reopen(v *account.Session, c *account.Challenge, u *store.StepUp) 
 	if u.Challenge.State == account.ChallengeWaiting || c.State == account.ChallengeOpen {
 		return *c, nil
 	}
-	c.State, c.Address, c.Back = account.ChallengeOpen, u.Challenge.Address, u.Challenge.Back
+	c.State, c.Address, c.Back, c.Held = account.ChallengeOpen, u.Challenge.Address, u.Challenge.Back, u.Challenge.Held
 	if v.Steps.Waiting == c.ID {
 		v.Steps.Waiting = ""
 	}
