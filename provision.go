@@ -2,6 +2,8 @@ package twofactor
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,7 +76,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Instance: h.Name, Logins: h.Logins, Identity: h.Identity, LoginPage: h.LoginPage,
 		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
 		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
-		Tokens: h.Tokens, Carried: h.Carried, SpeaksFor: h.SpeaksFor, Observe: h.observes(),
+		Tokens: h.Tokens, StepUps: h.StepUps, Carried: h.Carried, SpeaksFor: h.SpeaksFor, Observe: h.observes(),
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
@@ -102,7 +104,6 @@ func (h *Handler) refuseLater() error {
 		name string
 		set  bool
 	}{
-		{"step_up", len(h.StepUps) > 0},
 		{"unknown_user enrol", h.UnknownUser == "enrol"},
 	}
 	for _, l := range later {
@@ -170,12 +171,37 @@ func (h *Handler) loadMatchers(ctx caddy.Context, c *handler.Config) error {
 			return fmt.Errorf("two_factor: login %d: %w", i+1, err)
 		}
 	}
+	for i := range h.StepUps {
+		s := &h.StepUps[i]
+		key, err := routeKey(s.MatchRaw)
+		if err != nil {
+			return fmt.Errorf("two_factor: step_up %d: %w", i+1, err)
+		}
+		s.Key = key
+		if err := loadMatchers(ctx, s, "MatchRaw", &s.Match); err != nil {
+			return fmt.Errorf("two_factor: step_up %d: %w", i+1, err)
+		}
+		if len(s.Match) == 0 {
+			return fmt.Errorf("two_factor: step_up %d: it needs a matcher; * is for all", i+1)
+		}
+	}
 	for i := range h.Tokens {
 		if err := loadMatchers(ctx, &h.Tokens[i], "MatchRaw", &h.Tokens[i].Match); err != nil {
 			return fmt.Errorf("two_factor: token %d: %w", i+1, err)
 		}
 	}
 	return nil
+}
+
+// routeKey names a step-up route by its matchers, so that a code that was given
+// for it counts over a reload, and not for a route that has changed.
+func routeKey(m caddyhttp.RawMatcherSets) (string, error) {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8]), nil
 }
 
 func loadMatchers(ctx caddy.Context, holder any, field string, to *caddyhttp.MatcherSets) error {

@@ -70,6 +70,8 @@ func (v *visit) ways(m page.Message) []page.Way {
 		return nil
 	case page.NotFound:
 		return []page.Way{{Name: page.WayHome, To: "/"}}
+	case page.StepUpTooLarge, page.StepUpLost, page.StepUpNotSent, page.StepUpNoFactor, page.StepUpExpired, page.StepUpCancelled, page.StepUpUsed:
+		return []page.Way{{Name: page.WayBack, To: v.backTo()}}
 	case page.AlreadyUsed:
 		return []page.Way{{Name: page.WayContinue, To: "/"}, {Name: page.WaySignIn, To: login}}
 	case page.FormExpired, page.NewerSignIn, page.StoreUnavailable:
@@ -89,7 +91,7 @@ func (v *visit) message(p page.MessagePage) error {
 	v.recordPage(p)
 	if !v.wantsPage() {
 		return v.g.Pages.WriteProblem(v.w, page.Problem{
-			Message: p.Message, Status: v.statusOf(p.Message), Host: p.Host, Reason: p.Reason, Instance: p.Reference, RetryIn: p.RetryIn,
+			Message: p.Message, Status: v.statusOf(p.Message), Host: p.Host, Doing: p.Doing, Reason: p.Reason, Instance: p.Reference, RetryIn: p.RetryIn,
 		})
 	}
 	body, err := v.g.Pages.Message(v.language(), p)

@@ -149,8 +149,14 @@ type StepUp struct {
 	// MaxAge is for how long a passed challenge opens the route; 0, the
 	// default, for one request.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
-	// Action names the route in the operator's words.
+	// Action names the route in the operator's words, as they would stand after
+	// "to": "export all contacts". The page and the text message name it.
 	Action string `json:"action,omitempty"`
+
+	// Match is MatchRaw, decoded by whoever provisions the handler. Key names
+	// the route in the store: the same over a reload while the route is the same.
+	Match caddyhttp.MatcherSets `json:"-"`
+	Key   string                `json:"-"`
 }
 
 // Token is a route whose answers carry new tokens.

@@ -97,6 +97,9 @@ func (v *visit) readCookies() error {
 		if err != nil {
 			return err
 		}
+		if v.found && s.ID == v.sessionID {
+			continue
+		}
 		if v.found {
 			// Two living sessions in one browser: one was planted, and nobody
 			// can say which.
@@ -104,7 +107,8 @@ func (v *visit) readCookies() error {
 			v.found, v.session = false, account.Session{}
 			return nil
 		}
-		v.sessionID, v.session, v.found = id, s, true
+		// Under an id that a step-up has replaced, the session has its new one.
+		v.sessionID, v.session, v.found = s.ID, s, true
 	}
 	if !v.verified() {
 		return nil

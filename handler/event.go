@@ -106,11 +106,14 @@ const (
 	GoneChallenge Result = "gone"
 	MaxRetries    Result = "maxretries"
 
-	Opened  Result = "opened"
-	Right   Result = "right"
-	ByUser  Result = "by_user"
-	InLogin Result = "login"
-	InForm  Result = "form"
+	Opened Result = "opened"
+	// ForStepUp and Waiting are of step-ups.
+	ForStepUp Result = "step_up"
+	Waiting   Result = "waiting"
+	Right     Result = "right"
+	ByUser    Result = "by_user"
+	InLogin   Result = "login"
+	InForm    Result = "form"
 
 	LoggedOut    Result = "logout"
 	Replaced     Result = "replaced"
@@ -161,8 +164,8 @@ func Kinds() []KindInfo {
 	return []KindInfo{
 		{LoginAssessed, Info, true, []Result{Result(policy.Allow), Result(policy.Challenge), Result(policy.Deny)},
 			"a right password was assessed, with verdict, score and signals"},
-		{ChallengeOpened, Info, true, []Result{Opened},
-			"the app's answer is held and a code is asked for"},
+		{ChallengeOpened, Info, true, []Result{Opened, ForStepUp, Waiting},
+			"the app's answer is held and a code is asked for; `step_up`: a route asks for a fresh one, and `detail` is its action; `waiting`: a script, a frame or an image met such a route, and the next page asks"},
 		{CodeSent, Info, true, []Result{SendTaken, SendFailed, SendUnknown, SendRefused},
 			"a text went to the provider, which took it or not; `unknown`: nobody knows; `refused`: none was sent, and `detail` says why"},
 		{ChallengePassed, Info, true, []Result{Right},
@@ -179,10 +182,10 @@ func Kinds() []KindInfo {
 			"a code was refused: the factor is paused after too many failures in a row"},
 		{LoginUnread, Warn, true, unreadResults(),
 			"a login cannot be read for certain and was refused"},
-		{FromElsewhere, Critical, true, []Result{InLogin, InForm},
-			"a page of another site sent a login into a session here, or a form of ours"},
-		{Refused, Critical, true, []Result{Result(page.Blocked), Result(page.MaliciousPath), NotALogin},
-			"a blocked route, a path with two readings, or an app session that no declared login has opened"},
+		{FromElsewhere, Critical, true, []Result{InLogin, InForm, ForStepUp},
+			"a page of another site sent a login into a session here, a form of ours, or a form to a step-up route"},
+		{Refused, Critical, true, []Result{Result(page.Blocked), Result(page.MaliciousPath), NotALogin, Result(page.StepUpNoFactor)},
+			"a blocked route, a path with two readings, an app session that no declared login has opened, or a step-up of an account without a factor"},
 		{CookieWithheld, Warn, true, []Result{NoCredential, NotSealed, OldStanding},
 			"a cookie of the app was kept back: a credential outside a login, one that could not be sealed (`detail` is its name), or all of an answer whose session or line is another by now"},
 		{SessionSuspended, Info, true, []Result{InLogin},
@@ -236,6 +239,8 @@ func pageResults() []Result {
 		page.ChallengeExpired, page.AlreadyUsed, page.NewerSignIn, page.Cancelled, page.StoreUnavailable,
 		page.Denied, page.MaliciousPath, page.LoginLoop, page.FormExpired, page.HoldLost,
 		page.SessionEnded, page.NotFound, page.SignInOnceMore,
+		page.StepUpNeeded, page.StepUpElsewhere, page.StepUpTooLarge, page.StepUpCancelled, page.StepUpExpired,
+		page.StepUpUsed, page.StepUpLost, page.StepUpNotSent, page.StepUpNoFactor, page.StepUpPassed,
 	} {
 		list = append(list, Result(m))
 	}

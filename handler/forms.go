@@ -72,14 +72,15 @@ func (v *visit) answered() (bool, error) {
 	if !v.hasToken || !v.smallForm() {
 		return false, nil
 	}
-	if v.living() && (v.session.Address == "" || v.address != v.session.Address) {
+	here := !v.living() || v.session.Address != "" && v.address == v.session.Address
+	if !here && !v.hasSteps() {
 		return false, nil
 	}
 	form, err := v.readForm()
 	if err != nil {
 		return true, v.refuse(page.StoreUnavailable, err)
 	}
-	if !form.Has(page.FieldChallenge) {
+	if !form.Has(page.FieldChallenge) || !here && !v.isStepForm(form) {
 		return false, nil
 	}
 	return true, v.answer(form)
@@ -91,6 +92,8 @@ func (v *visit) answer(form url.Values) error {
 	switch {
 	case !v.found, v.anothers:
 		return v.refuse(page.ChallengeExpired, nil)
+	case v.hasSteps() && v.isStepToken(form, form.Get(page.FieldChallenge)):
+		return v.answerStep(form)
 	case v.session.State == account.StatePassed, v.session.State == account.StateVerified:
 		return v.refuse(page.AlreadyUsed, nil)
 	case v.session.State == account.StateAgain:

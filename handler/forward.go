@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/hold"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
@@ -38,6 +39,9 @@ func (v *visit) forward() error {
 	ed := v.answerThrough(out, logout)
 	err = v.next.ServeHTTP(ed, v.r)
 	ed.Finish()
+	if v.isLost(ed, err) {
+		return v.refuse(page.StepUpLost, err)
+	}
 	if v.cutOff() && (ed.Dropped() || !ed.Answered()) {
 		return v.refuseLogin(errBodyTooLarge)
 	}
@@ -59,6 +63,23 @@ func (v *visit) forward() error {
 	return v.refuse(page.SessionEnded, nil)
 }
 
+// isLost reports whether a held request went to the app and its answer did not
+// come back: what was asked for may have been done. A pass is given back for
+// what can be asked for twice.
+func (v *visit) isLost(ed *hold.Editor, err error) bool {
+	lost := err != nil && !ed.Answered() || ed.Dropped()
+	if !lost {
+		return false
+	}
+	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
+		if !ed.Answered() {
+			v.keepPass(http.StatusBadGateway)
+		}
+		return false
+	}
+	return v.replayed != nil
+}
+
 // cutOff reports whether a login was met in the body beyond the cap, so that
 // the request was cut off.
 func (v *visit) cutOff() bool { return v.body != nil && v.body.Met() }
@@ -76,6 +97,7 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 	if v.cutOff() {
 		return false
 	}
+	v.keepPass(status)
 	sets := v.answerCookies(h)
 	proved := true
 	if v.protected {

@@ -80,6 +80,8 @@ type Config struct {
 	Identity string
 	Protect, Public, Block, Logout,
 	AllowPath caddyhttp.MatcherSets
+	// StepUps are the routes that ask for a fresh code.
+	StepUps []StepUp
 	// LoginPage is the path of the login page as the browser sees it; empty if
 	// there is none.
 	LoginPage string
@@ -277,6 +279,12 @@ func (v *visit) route() error {
 	if done, err := v.answered(); done || err != nil {
 		return err
 	}
+	return v.routeOn()
+}
+
+// routeOn is the order of the rules for what is no form of ours, and for a held
+// request that is sent now.
+func (v *visit) routeOn() error {
 	if blocked, err := v.matches(v.g.Block); err != nil || blocked {
 		return v.refuse(page.Blocked, err)
 	}
@@ -308,13 +316,25 @@ func (v *visit) route() error {
 	if v.protected, err = v.isProtected(); err != nil {
 		return v.refuse(page.Blocked, err)
 	}
+	steps, err := v.stepUpRoutes()
+	if err != nil {
+		return v.refuse(page.Blocked, err)
+	}
+	v.protected = v.protected || len(steps) > 0
 	if v.protected && !v.verified() && v.identity != "" {
 		return v.askIdentity()
 	}
-	if v.protected && !v.verified() && !v.mayGoAnonymous() {
+	if v.protected && !v.verified() && (len(steps) > 0 || !v.mayGoAnonymous()) {
 		return v.askForLogin()
 	}
 	if ok, err := v.prove(); err != nil || !ok {
+		return err
+	}
+	if len(steps) > 0 {
+		if goesOn, err := v.stepUp(steps); err != nil || !goesOn {
+			return err
+		}
+	} else if shown, err := v.showWaiting(); shown || err != nil {
 		return err
 	}
 	return v.forward()

@@ -20,9 +20,11 @@ func (v *visit) ownPage(name string) error {
 	case !isOwnPage(name):
 		return v.refuse(page.NotFound, nil)
 	case name == "challenge" && get:
-		return v.inChallenge(v.showChallenge)
+		return v.inChallenge(v.orig.Query().Get(fieldShowChallenge), v.showChallenge)
 	case name == "choose" && get:
-		return v.inChallenge(v.showChoices)
+		return v.inChallenge(v.orig.Query().Get(fieldShowChallenge), v.showChoices)
+	case get && v.verified():
+		return v.redirect("/")
 	case get:
 		// Reloaded, or typed in: it is only the address of a form.
 		return v.redirect(v.challengeAddress())
@@ -37,37 +39,42 @@ func (v *visit) ownPage(name string) error {
 	if err != nil {
 		return v.refuse(page.FormExpired, err)
 	}
-	if name == "challenge" {
+	named := form.Get(page.FieldChallenge)
+	switch {
+	case name == "step-up":
+		return v.goOnFromElsewhere(form)
+	case name == "challenge":
 		return v.answer(form)
-	}
-	if v.pending() && !v.isOurForm(form, v.session.Challenge) {
+	case v.hasSteps() && !v.isStepForm(form), v.pending() && !v.isOurForm(form, v.session.Challenge):
 		return v.refuseForm(form)
 	}
 	switch name {
 	case "cancel":
-		return v.inChallenge(func(account.Challenge, account.Account) error { return v.cancel() })
+		return v.inChallenge(named, func(ch account.Challenge, _ account.Account) error { return v.cancelNamed(&ch) })
 	case "send":
-		return v.inChallenge(func(ch account.Challenge, acc account.Account) error { return v.send(form, ch, acc) })
+		return v.inChallenge(named, func(ch account.Challenge, acc account.Account) error { return v.send(form, ch, acc) })
 	default:
-		return v.inChallenge(func(ch account.Challenge, acc account.Account) error { return v.choose(form, ch, acc) })
+		return v.inChallenge(named, func(ch account.Challenge, acc account.Account) error { return v.choose(form, ch, acc) })
 	}
 }
 
 // isOwnPage reports whether there is a page of ours of this name.
 func isOwnPage(name string) bool {
 	switch name {
-	case "challenge", "choose", "send", "cancel":
+	case "challenge", "choose", "send", "cancel", "step-up":
 		return true
 	default:
 		return false
 	}
 }
 
-// inChallenge goes on if the browser has an open challenge, and says in words
-// what else is the case.
-func (v *visit) inChallenge(then func(account.Challenge, account.Account) error) error {
+// inChallenge goes on if the browser has an open challenge, in a verified
+// session the one that is named, and says in words what else is the case.
+func (v *visit) inChallenge(named string, then func(account.Challenge, account.Account) error) error {
 	switch {
 	case v.pending():
+	case v.verified() && named != "":
+		return v.inStepUp(named, then)
 	case v.found && v.session.Suspended():
 		return v.refuse(page.LoginRunning, nil)
 	case v.verified() || v.found && v.session.State == account.StatePassed:
@@ -104,14 +111,14 @@ func (v *visit) showChallenge(ch account.Challenge, acc account.Account) error {
 	}
 	p := page.ChallengePage{
 		Host: v.site(), User: v.session.User, Label: view.Label, Digits: view.Digits,
-		Action: ch.Address, ChallengeID: ch.ID, FormToken: v.formToken(v.sessionID, ch.ID), FactorID: factor,
-		TriesLeft: view.TriesLeft, PausedFor: waitUntil(view.PausedUntil, v.now), CancelAction: v.g.Prefix + "cancel",
+		Action: ch.Address, ChallengeID: ch.ID, FormToken: v.tokenOf(&ch), FactorID: factor,
+		TriesLeft: view.TriesLeft, PausedFor: waitUntil(view.PausedUntil, v.now), CancelAction: v.g.Prefix + "cancel", StepUp: stepUpOf(&ch),
 	}
 	if p.Action == "" {
 		p.Action = v.challengeAddress()
 	}
 	if len(ch.Factors) > 1 {
-		p.OtherWay = v.g.Prefix + "choose?" + url.Values{fieldShowFactor: {factor}}.Encode()
+		p.OtherWay = v.pageOf(&ch, "choose", factor, "")
 	}
 	p.Problem = shownProblem(q.Get(fieldProblem), view)
 	if view.Kind == account.KindPhone {
@@ -184,9 +191,9 @@ func (v *visit) phone(view challenge.View) *page.Phone {
 func (v *visit) showChoices(ch account.Challenge, acc account.Account) error {
 	p := page.ChoosePage{
 		Host: v.site(), User: v.session.User, Action: v.g.Prefix + "choose", ChallengeID: ch.ID,
-		FormToken:    v.formToken(v.sessionID, ch.ID),
-		Back:         v.challengePage(shownFactor(v.orig.Query().Get(fieldShowFactor), ch), ""),
-		CancelAction: v.g.Prefix + "cancel",
+		FormToken:    v.tokenOf(&ch),
+		Back:         v.pageOf(&ch, "challenge", shownFactor(v.orig.Query().Get(fieldShowFactor), ch), ""),
+		CancelAction: v.g.Prefix + "cancel", StepUp: stepUpOf(&ch),
 	}
 	for _, id := range ch.Factors {
 		view, err := v.parts.Challenges.View(&ch, &acc, id, v.now)
@@ -216,7 +223,7 @@ func (v *visit) choose(form url.Values, ch account.Challenge, acc account.Accoun
 	if view.Kind == account.KindPhone && !view.Sent && view.CanSend {
 		return v.sendTo(id, ch, acc)
 	}
-	return v.redirect(v.challengePage(id, ""))
+	return v.redirect(v.pageOf(&ch, "challenge", id, ""))
 }
 
 // send sends a code to a phone, for the first time or again.
@@ -236,7 +243,7 @@ func (v *visit) sendTo(factor string, ch account.Challenge, acc account.Account)
 	case challenge.SendWait:
 		problem = problemEarly
 	}
-	return v.redirect(v.challengePage(factor, problem))
+	return v.redirect(v.pageOf(&ch, "challenge", factor, problem))
 }
 
 // cancel drops the hold at the user's wish. The values stay locked, and the

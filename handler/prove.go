@@ -46,6 +46,12 @@ func (v *visit) prove() (bool, error) {
 	if !v.protected || !v.unproved() {
 		return true, nil
 	}
+	return v.askWhose(p)
+}
+
+// askWhose asks the proof whose the opened values are. It answers itself and
+// returns false if they are not their standing's.
+func (v *visit) askWhose(p *Proof) (bool, error) {
 	v.asking = true
 	target, err := v.fixedTarget(p, "")
 	if err != nil {

@@ -127,7 +127,11 @@ func (v *visit) recordCheck(r challenge.Result, ch *account.Challenge, acc *acco
 	case challenge.AlreadyUsed:
 		result = AlreadyPassed
 	}
-	v.recordFactor(kind, result, "", ch, acc, factor)
+	detail := ""
+	if ch.Purpose == account.PurposeStepUp {
+		detail = "step-up"
+	}
+	v.recordFactor(kind, result, detail, ch, acc, factor)
 }
 
 // recordSend tells that no text went out where one was wanted. What became of

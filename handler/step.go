@@ -1,0 +1,182 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+// A step-up route asks for a fresh code inside a verified session. What is met
+// there is one of three things: a page that the person opens, which is held
+// until the code is there and then sent once; a request of the app's own page
+// (a script, a frame, an image), which waits until the person sees a page; or
+// something that came from elsewhere, which opens nothing.
+
+// stepUpRoutes returns the routes that this request is of.
+func (v *visit) stepUpRoutes() ([]*StepUp, error) {
+	var asked []*StepUp
+	for i := range v.g.StepUps {
+		matched, err := v.matches(v.g.StepUps[i].Match)
+		if err != nil {
+			return nil, err
+		}
+		if matched {
+			asked = append(asked, &v.g.StepUps[i])
+		}
+	}
+	return asked, nil
+}
+
+// stepUp is the way of a request of a verified session to routes that ask for a
+// fresh code. It returns true if the request goes on to the app.
+func (v *visit) stepUp(routes []*StepUp) (bool, error) {
+	stale := v.stale(routes)
+	if len(stale) == 0 {
+		return true, nil
+	}
+	if v.replayed != nil {
+		if !v.replayed.covers(stale) {
+			// The configuration has changed since.
+			return false, v.refuseStep(page.StepUpNotSent, stale, nil)
+		}
+		return v.proveAgain()
+	}
+	id, err := v.requestID()
+	if err != nil {
+		return false, v.refuseUnkept(stale, err)
+	}
+	if asksOnce(stale) {
+		if passes, err := v.usePass(id); passes || err != nil {
+			if err != nil {
+				return false, v.refuse(page.StoreUnavailable, err)
+			}
+			return v.proveAgain()
+		}
+	}
+	if goesOn, err := v.proveAgain(); !goesOn || err != nil {
+		return false, err
+	}
+	return false, v.askForStep(id, stale)
+}
+
+// stale returns of the routes those for which no code was given in time. A
+// route that asks at each request always is one.
+func (v *visit) stale(routes []*StepUp) []*StepUp {
+	return slices.DeleteFunc(slices.Clone(routes), func(s *StepUp) bool {
+		maxAge := time.Duration(s.MaxAge)
+		return maxAge > 0 && (v.isWithin(v.session.FactorAt, maxAge) || v.isWithin(v.session.Steps.FreshAt(s.Key), maxAge))
+	})
+}
+
+func (v *visit) isWithin(at time.Time, maxAge time.Duration) bool {
+	return !at.IsZero() && v.now.Before(at.Add(maxAge))
+}
+
+// asksOnce reports whether all that is asked for is a code for this request: the
+// pass of one does not stand for what another route asks for.
+func asksOnce(stale []*StepUp) bool {
+	return !slices.ContainsFunc(stale, func(s *StepUp) bool { return s.MaxAge > 0 })
+}
+
+// proveAgain asks for the proof, if there is one: before a step-up opens it must
+// be certain whose session it is.
+func (v *visit) proveAgain() (bool, error) {
+	if v.g.whoProof == nil || len(v.opened) == 0 || v.asking {
+		return true, nil
+	}
+	return v.askWhose(v.g.whoProof)
+}
+
+// usePass takes the pass of this request, if there is one. HEAD, and a range
+// that is not the whole, are served while the pass lives and leave it.
+func (v *visit) usePass(id account.RequestID) (bool, error) {
+	pass, ok := v.session.Steps.Pass(id, v.now)
+	if !ok || pass.Taken {
+		return false, nil
+	}
+	if v.r.Method == http.MethodHead || v.r.Method == http.MethodGet && isPart(v.r.Header["Range"]) {
+		return true, nil
+	}
+	ctx, cancel := v.ctx()
+	defer cancel()
+	err := v.parts.Store.TakePass(ctx, v.sessionID, id, v.now)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrSpent):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	v.pass, v.passTaken = id, true
+	return true, nil
+}
+
+// laterPart is a range that leaves the begin out: any other may be the whole.
+var laterPart = regexp.MustCompile(`^bytes=0*[1-9][0-9]*-[0-9]*$`)
+
+// isPart reports whether a Range asks for less than the whole.
+func isPart(ranges []string) bool { return len(ranges) == 1 && laterPart.MatchString(ranges[0]) }
+
+// keepPass gives the pass back where the app did not do what it was asked for.
+func (v *visit) keepPass(status int) {
+	if !v.passTaken || status < 400 {
+		return
+	}
+	v.passTaken = false
+	ctx, cancel := v.ctx()
+	defer cancel()
+	err := v.parts.Store.ReturnPass(ctx, v.sessionID, v.pass, v.g.Clock())
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		v.storeFailed()
+		v.g.Logger.Error("a pass could not be given back: a code is asked for once more", zap.Error(err))
+	}
+}
+
+// doing is what the routes do, in the operator's words.
+func doing(routes []*StepUp) string {
+	for _, s := range routes {
+		if s.Action != "" {
+			return s.Action
+		}
+	}
+	return ""
+}
+
+// maxAge is how fresh the code must be.
+func maxAge(routes []*StepUp) time.Duration {
+	least := time.Duration(routes[0].MaxAge)
+	for _, s := range routes[1:] {
+		least = min(least, time.Duration(s.MaxAge))
+	}
+	return least
+}
+
+func keys(routes []*StepUp) []string {
+	all := make([]string, len(routes))
+	for i, s := range routes {
+		all[i] = s.Key
+	}
+	return all
+}
+
+// refuseStep answers with a page or a problem document that names the action.
+func (v *visit) refuseStep(m page.Message, routes []*StepUp, err error) error {
+	p := v.refusal(m, err)
+	p.Doing = doing(routes)
+	return v.message(p)
+}
+
+// refuseUnkept answers for a request that cannot be kept until a code is there.
+func (v *visit) refuseUnkept(routes []*StepUp, err error) error {
+	if errors.Is(err, errRequestTooLarge) {
+		return v.refuseStep(page.StepUpTooLarge, routes, nil)
+	}
+	return v.refuseLogin(err)
+}

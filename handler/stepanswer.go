@@ -1,0 +1,284 @@
+package handler
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/challenge"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
+)
+
+// fieldShowChallenge names, in the address of a page of ours, the step-up that
+// it shows; a pending session has one challenge only.
+const fieldShowChallenge = "challenge"
+
+// stepAddress is the address of a step-up's page.
+func (v *visit) stepAddress(challenge string) string {
+	return v.challengeAddress() + "?" + url.Values{fieldShowChallenge: {challenge}}.Encode()
+}
+
+// stepPage is the address of a step-up's page for one factor, with what was
+// wrong with the last code.
+func (v *visit) stepPage(name, challenge, factor, problem string) string {
+	q := url.Values{fieldShowChallenge: {challenge}}
+	if factor != "" {
+		q.Set(fieldShowFactor, factor)
+	}
+	if problem != "" {
+		q.Set(fieldProblem, problem)
+	}
+	return v.g.Prefix + name + "?" + q.Encode()
+}
+
+// stepToken is the token of the forms of a step-up. It is bound to what stays
+// when the session gets a new id, so that the page of another tab goes on.
+func (v *visit) stepToken(challenge string) string {
+	mac := v.parts.Ring.MAC(purposeForm, []byte(v.g.Instance), v.session.Standing[:], []byte(challenge))
+	return base64.RawURLEncoding.EncodeToString(mac[:16])
+}
+
+func (v *visit) isStepToken(form url.Values, challenge string) bool {
+	return subtle.ConstantTimeCompare([]byte(form.Get(page.FieldToken)), []byte(v.stepToken(challenge))) == 1
+}
+
+// isStepForm reports whether a form was made for a step-up of this session and
+// posted from a page of this site.
+func (v *visit) isStepForm(form url.Values) bool {
+	id := form[page.FieldChallenge]
+	return isSameOrigin(v.r) && len(id) == 1 && v.isStepToken(form, id[0])
+}
+
+// hasSteps reports whether a form that came may be the answer to a step-up.
+func (v *visit) hasSteps() bool {
+	return v.verified() && v.session.Steps != nil && len(v.session.Steps.Challenges) > 0
+}
+
+// openStepUp returns an open step-up of the browser's session and its account.
+func (v *visit) openStepUp(id string) (account.Challenge, account.Account, error) {
+	if !v.session.Steps.Has(id) {
+		return account.Challenge{}, account.Account{}, store.ErrNotFound
+	}
+	ctx := v.r.Context()
+	ch, err := v.parts.Store.Challenge(ctx, id, v.now)
+	if err != nil {
+		return ch, account.Account{}, err
+	}
+	if ch.Standing != v.session.Standing || ch.Purpose != account.PurposeStepUp || len(ch.Factors) == 0 {
+		return ch, account.Account{}, store.ErrNotFound
+	}
+	switch ch.State {
+	case account.ChallengeOpen, account.ChallengeWaiting:
+	case account.ChallengePassed:
+		return ch, account.Account{}, store.ErrSpent
+	default:
+		return ch, account.Account{}, errStepCancelled
+	}
+	acc, err := v.parts.Store.Account(ctx, v.g.Instance, ch.Account)
+	return ch, acc, err
+}
+
+var errStepCancelled = errors.New("the step-up was cancelled")
+
+// stepGone says why a step-up cannot be answered.
+func (v *visit) stepGone(err error) error {
+	switch {
+	case errors.Is(err, store.ErrSpent):
+		return v.stepMessage(page.StepUpUsed, nil)
+	case errors.Is(err, errStepCancelled):
+		return v.stepMessage(page.StepUpCancelled, nil)
+	case errors.Is(err, store.ErrNotFound):
+		return v.stepMessage(page.StepUpExpired, nil)
+	default:
+		return v.refuse(page.StoreUnavailable, err)
+	}
+}
+
+// stepMessage answers with a page that leads back to the app.
+func (v *visit) stepMessage(m page.Message, ch *account.Challenge) error {
+	p := v.refusal(m, nil)
+	back := "/"
+	if ch != nil {
+		p.Doing = ch.Action
+		if ch.Back != "" {
+			back = ch.Back
+		}
+	}
+	p.Ways = []page.Way{{Name: page.WayBack, To: back}}
+	return v.message(p)
+}
+
+// answerStep checks a code that answers a step-up.
+func (v *visit) answerStep(form url.Values) error {
+	if !v.isStepForm(form) {
+		if !isSameOrigin(v.r) {
+			v.record(Event{Kind: FromElsewhere, Result: InForm})
+		}
+		return v.refuse(page.FormExpired, nil)
+	}
+	ch, acc, err := v.openStepUp(form.Get(page.FieldChallenge))
+	if err != nil {
+		return v.stepGone(err)
+	}
+	if ch.Address != "" && v.address != ch.Address {
+		return v.refuse(page.FormExpired, nil)
+	}
+	factor := form.Get(page.FieldFactor)
+	if factor == "" {
+		factor = ch.Factors[0]
+	}
+	if !ch.MayAnswer(factor) {
+		return v.refuse(page.FormExpired, nil)
+	}
+	passed, result, err := v.checkStep(&ch, &acc, factor, form.Get(page.FieldCode), ch.Held)
+	switch {
+	case err != nil:
+		return v.refuse(page.StoreUnavailable, err)
+	case passed != nil:
+		return v.stepPassed(&ch, passed)
+	}
+	switch result.(type) {
+	case challenge.AlreadyUsed:
+		return v.stepGone(store.ErrSpent)
+	case challenge.Gone:
+		return v.stepGone(store.ErrNotFound)
+	default:
+		return v.redirect(v.stepPage("challenge", ch.ID, factor, problemOf(result)))
+	}
+}
+
+// checkStep checks a code. With a right one the browser gets the session's new
+// token with the answer.
+func (v *visit) checkStep(ch *account.Challenge, acc *account.Account, factor, code string, take bool) (*challenge.Passed, challenge.Result, error) {
+	token, id, err := v.g.newToken()
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := v.ctx()
+	defer cancel()
+	result, err := v.parts.Challenges.CheckStepUp(ctx, challenge.CheckRequest{
+		Challenge: ch.ID, Session: v.sessionID, Account: acc, Factor: factor, Input: code, Next: account.Session{ID: id},
+	}, take)
+	if err != nil {
+		return nil, nil, err
+	}
+	v.recordCheck(result, ch, acc, factor)
+	passed, ok := result.(challenge.Passed)
+	if !ok {
+		return nil, result, nil
+	}
+	v.sessionID, v.session = id, passed.Session
+	v.setOwn(v.w.Header(), token)
+	return &passed, result, nil
+}
+
+// stepPassed goes on after a right code: the held request is sent, or the
+// browser is sent to where it was going.
+func (v *visit) stepPassed(ch *account.Challenge, passed *challenge.Passed) error {
+	if !ch.Held {
+		if ch.Address != "" {
+			return v.redirect(ch.Address)
+		}
+		return v.redirect(ch.Back)
+	}
+	held, err := v.openRequest(&passed.Hold)
+	if err != nil {
+		p := v.refusal(page.StepUpNotSent, err)
+		p.Doing = ch.Action
+		return v.message(p)
+	}
+	if ch.Once {
+		v.pass, v.passTaken = ch.Request, true
+	}
+	return v.sendHeld(held, ch.Routes)
+}
+
+// inStepUp goes on with a step-up of this session, and says in words what else
+// is the case. One that waits is open from here on: the person, or a script of
+// this site, has asked for it.
+func (v *visit) inStepUp(id string, then func(account.Challenge, account.Account) error) error {
+	ch, acc, err := v.openStepUp(id)
+	if err == nil && ch.State == account.ChallengeWaiting {
+		ctx, cancel := v.ctx()
+		defer cancel()
+		ch, err = v.parts.Store.ShowStepUp(ctx, v.sessionID, id, ch.Back, v.now)
+	}
+	if err != nil {
+		return v.stepGone(err)
+	}
+	return then(ch, acc)
+}
+
+// stepUpOf is what a page says of a step-up; nil of a login.
+func stepUpOf(ch *account.Challenge) *page.StepUp {
+	if ch.Purpose != account.PurposeStepUp {
+		return nil
+	}
+	return &page.StepUp{Doing: ch.Action}
+}
+
+// tokenOf is the token of the forms of a challenge's pages.
+func (v *visit) tokenOf(ch *account.Challenge) string {
+	if ch.Purpose == account.PurposeStepUp {
+		return v.stepToken(ch.ID)
+	}
+	return v.formToken(v.sessionID, ch.ID)
+}
+
+// pageOf is the address of a challenge's page for one factor.
+func (v *visit) pageOf(ch *account.Challenge, name, factor, problem string) string {
+	if ch.Purpose == account.PurposeStepUp {
+		return v.stepPage(name, ch.ID, factor, problem)
+	}
+	if name != "challenge" {
+		return v.g.Prefix + name + "?" + url.Values{fieldShowFactor: {factor}}.Encode()
+	}
+	return v.challengePage(factor, problem)
+}
+
+// cancelNamed ends a challenge at the person's wish: of a login the hold is
+// dropped; of a step-up too, and the person stays signed in.
+func (v *visit) cancelNamed(ch *account.Challenge) error {
+	if ch.Purpose != account.PurposeStepUp {
+		return v.cancel()
+	}
+	ctx, cancel := v.ctx()
+	defer cancel()
+	if err := v.parts.Store.CancelStepUp(ctx, v.sessionID, ch.ID, v.now); err != nil {
+		return v.stepGone(err)
+	}
+	v.record(Event{Kind: ChallengeCancelled, Result: ByUser, User: v.session.User, Account: v.session.Account, Challenge: short(ch.ID), Detail: ch.Action})
+	return v.stepMessage(page.StepUpCancelled, ch)
+}
+
+// showWaiting shows, at the next page that the person opens, the challenge of
+// something that waits for a code.
+func (v *visit) showWaiting() (bool, error) {
+	if !v.verified() || v.session.Steps == nil || v.session.Steps.Waiting == "" || v.replayed != nil {
+		return false, nil
+	}
+	if v.r.Method != http.MethodGet || !v.isTopLevel() || v.origin() != fromPerson || v.isLoginPage() {
+		return false, nil
+	}
+	if logout, err := v.isLogout(); err != nil || logout {
+		return false, nil //nolint:nilerr // Whoever asks next says so.
+	}
+	ctx, cancel := v.ctx()
+	defer cancel()
+	back := v.address
+	if v.hasKeyInQuery() || !isPathHere(v.orig.Path) || len(back) > maxBack {
+		back = "/"
+	}
+	ch, err := v.parts.Store.ShowStepUp(ctx, v.sessionID, v.session.Steps.Waiting, back, v.now)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrSpent):
+		return false, nil
+	case err != nil:
+		return true, v.refuse(page.StoreUnavailable, err)
+	}
+	return true, v.redirect(v.stepAddress(ch.ID))
+}
