@@ -46,7 +46,11 @@ func (v *visit) check(code, factor string) error {
 	next := v.session
 	next.ID = id
 	v.makeVerified(&next)
-	if v.session.Again {
+	switch {
+	case v.api:
+		// The client that asks takes the token with the answer.
+		next.Again = false
+	case v.session.Again:
 		v.makeAgain(&next)
 	}
 	if next.Standing, err = v.g.newStanding(); err != nil {
@@ -76,6 +80,9 @@ func (v *visit) check(code, factor string) error {
 	case challenge.Gone:
 		return v.challengeGone(store.ErrNotFound)
 	default:
+		if v.api {
+			return v.codeProblem(result)
+		}
 		return v.redirect(v.challengePage(factor, problemOf(result)))
 	}
 }

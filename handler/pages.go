@@ -15,6 +15,9 @@ import (
 
 // ownPage answers a request under the prefix. Nothing of it reaches the app.
 func (v *visit) ownPage(name string) error {
+	if call, ok := isCall(name); ok {
+		return v.callAPI(call)
+	}
 	get := v.r.Method == http.MethodGet || v.r.Method == http.MethodHead
 	switch {
 	case !isOwnPage(name):
@@ -62,6 +65,8 @@ func (v *visit) ownPage(name string) error {
 func isOwnPage(name string) bool {
 	switch name {
 	case "challenge", "choose", "send", "cancel", "step-up":
+		return true
+	case apiPrefix + "state", apiPrefix + "choose", apiPrefix + "send", apiPrefix + "verify", apiPrefix + "cancel":
 		return true
 	default:
 		return false

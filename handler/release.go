@@ -15,6 +15,10 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
 
+// resultHeader tells a client of the API that the answer is the app's own, which
+// was held.
+const resultHeader = "Two-Factor-Result"
+
 // release lets a held answer go: its status, headers and body as the app wrote
 // them, its cookies sealed for the verified session, and the cookies that the
 // login carried sealed anew for it too.
@@ -27,13 +31,16 @@ func (v *visit) release(ctx context.Context, held heldAnswer, s account.Session,
 	}
 	v.setOwn(h, token)
 	v.recordSuccess(&s)
-	if held.Script {
+	switch {
+	case v.api:
+		held.Answer.Header.Set(resultHeader, "passed")
+	case held.Script:
 		return v.redirect(held.Back)
 	}
 	location := held.Answer.Header.Get("Location")
 	if location != "" && held.Answer.Status >= 300 && held.Answer.Status < 400 {
 		target, ok := resolveLocation(v.heldURL(held), location)
-		if ok && !v.sameOrigin(target) && v.goOn(target.String()) {
+		if ok && !v.api && !v.sameOrigin(target) && v.goOn(target.String()) {
 			return nil
 		}
 		if ok && v.sameOrigin(target) && v.address != held.At {

@@ -88,6 +88,8 @@ type visit struct {
 	sent *visit
 	// instead, if set, answers in place of an answer that was dropped.
 	instead func() error
+	// api says that a client called the JSON API, so that no page is an answer.
+	api bool
 	// calledOut says that the app was asked for a page of our own.
 	calledOut bool
 }
@@ -195,6 +197,9 @@ func (v *visit) isSecureEnough() bool { return v.secure() || v.isLoopback() }
 // wantsPage reports whether a person sees the answer: a top-level navigation,
 // or a frame. Everything else is a script, an image, a feed.
 func (v *visit) wantsPage() bool {
+	if v.api {
+		return false
+	}
 	switch v.r.Header.Get("Sec-Fetch-Dest") {
 	case "document", "iframe", "frame":
 		return true
