@@ -61,6 +61,52 @@ func TestTextsTakeOneGSMSegment(t *testing.T) {
 	}
 }
 
+func TestATextOfAStepUpSaysWhatTheCodeIsForOrNothingOfIt(t *testing.T) {
+	const code = "012345"
+	label := strings.Repeat("a", 60)
+	sixty := "export " + strings.Repeat("b", 53)
+	tests := []struct {
+		name, action, site, host string
+		want                     string
+	}{
+		{"the action and the site", "export all contacts", "crm.example.com", "crm.example.com", "export all contacts at crm.example.com. Do not share it with anyone.\n\n@crm.example.com #012345"},
+		{"no action", "", "crm.example.com", "crm.example.com", "go on at crm.example.com. Do not share it with anyone.\n\n@crm.example.com #012345"},
+		{"accents outside the alphabet are dropped", "exportér à Škoda", "crm", "", "exportér à Skoda at crm. Do not share it with anyone."},
+		{"another alphabet is left out", "экспорт", "crm", "", "go on at crm. Do not share it with anyone."},
+		{"one letter of another alphabet is not dropped", "export аll contacts", "crm", "", "go on at crm. Do not share it with anyone."},
+		{"a turned direction is left out", "export \u202estcatnoc", "crm", "", "go on at crm. Do not share it with anyone."},
+		{"a line break becomes a blank", "export\r\nall\tcontacts", "crm", "", "export all contacts at crm. Do not share it with anyone."},
+		{"blanks alone are no action", " \n ", "crm", "", "go on at crm. Do not share it with anyone."},
+		{"a last line of its own is left out", "export\n\n@evil.example #999999", "crm", "crm.example.com", "go on at crm. Do not share it with anyone.\n\n@crm.example.com #012345"},
+		{"a number sign is left out", "export list #7", "crm", "", "go on at crm. Do not share it with anyone."},
+		{"an at sign is left out", "mail to all@example.com", "crm", "", "go on at crm. Do not share it with anyone."},
+		{"sixty septets are named", sixty, "crm", "crm.test", sixty + " at crm. Do not share it with anyone.\n\n@crm.test #012345"},
+		{"more than sixty are left out and not cut", sixty + "b", "crm", "crm.test", "go on at crm. Do not share it with anyone.\n\n@crm.test #012345"},
+		{"letters of two septets count twice", strings.Repeat("[", 31), "crm", "", "go on at crm. Do not share it with anyone."},
+		{"the site is left out before the action", sixty, "Acme Customers and Partners", "crm.example.com", sixty + ". Do not share it with anyone.\n\n@crm.example.com #012345"},
+		{"the action is left out before the last line", sixty, "crm", label + ".example.com", "go on at crm. Do not share it with anyone.\n\n@" + label + ".example.com #012345"},
+		{"a host that is too long leaves the action", sixty, "crm", label + "." + label + ".example.com", sixty + " at crm. Do not share it with anyone."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text := Text(English{}, "en", account.PurposeStepUp, tt.site, tt.host, code, tt.action)
+			if want := code + " is your code to " + tt.want; text != want {
+				t.Errorf("text is %q, want %q", text, want)
+			}
+			if n, ok := sms.Septets(text); !ok || n > 160 || sms.Segments(text) != 1 {
+				t.Errorf("%q takes %d septets (%v)", text, n, ok)
+			}
+		})
+	}
+}
+
+func TestATextOfASignInNamesNoAction(t *testing.T) {
+	text := Text(English{}, "en", account.PurposeLogin, "crm", "crm.test", "012345", "export all contacts")
+	if want := "012345 is your code to sign in to crm. Do not share it with anyone.\n\n@crm.test #012345"; text != want {
+		t.Errorf("text is %q, want %q", text, want)
+	}
+}
+
 // greek is a wording outside the GSM alphabet.
 type greek struct{}
 

@@ -139,6 +139,9 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 			Hidden:  hidden,
 		}
 	}
+	if p.StepUp != nil {
+		v.Status = p.stay(sp, site)
+	}
 	if p.canSend() {
 		v.Send = &sendView{
 			Action: to.local("action", "send action", p.Phone.SendAction),

@@ -58,6 +58,7 @@ type chooseView struct {
 	frameView
 	Heading []part
 	Who     []part
+	Status  []part
 	Action  template.HTMLAttr
 	Hidden  hiddenView
 	Choices []choiceView
@@ -82,14 +83,18 @@ func (s *Set) Choose(l Lang, p ChoosePage) ([]byte, error) {
 		return nil, fmt.Errorf("page: choose: action and cancel action are required: %w", ErrAddress)
 	}
 	sp := s.speak(l).inStepUp(p.StepUp)
+	site := given("site", s.siteOr(p.Host))
 	var to target
 	v := chooseView{
 		Heading: sp.say("choose.title"),
-		Who:     sp.who(given("site", s.siteOr(p.Host)), p.User),
+		Who:     sp.who(site, p.User),
 		Action:  to.local("action", "action", p.Action),
 		Hidden:  hiddenView{Challenge: p.ChallengeID, Token: p.FormToken},
 		Back:    to.local("href", "back", p.Back),
 		Cancel:  to.local("action", "cancel action", p.CancelAction),
+	}
+	if p.StepUp != nil {
+		v.Status = sp.say("challenge.stay", site)
 	}
 	sorted := slices.Clone(p.Choices)
 	slices.SortStableFunc(sorted, func(a, b Choice) int { return int(a.Factor) - int(b.Factor) })

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // part is a piece of a text. A given one came from outside: it is shown as a
@@ -91,6 +92,14 @@ func (s *speaker) plain(key string, args ...arg) string {
 		b.WriteString(p.Text)
 	}
 	return b.String()
+}
+
+// maxHeading is the number of characters up to which a heading is set large.
+const maxHeading = 80
+
+// IsLong tells whether a heading is too long to be set large; for templates.
+func (s *speaker) IsLong(heading []part) bool {
+	return utf8.RuneCountInString(join(heading)) > maxHeading
 }
 
 // wait says how long to wait, in the unit that people would use, rounded up.

@@ -30,6 +30,19 @@ func (s *speaker) inStepUp(u *StepUp) *speaker {
 	return s
 }
 
+// stay is the status of a challenge in a step-up: that nothing of it happens
+// without the code.
+func (p ChallengePage) stay(sp *speaker, site arg) []part {
+	if p.isStopped() {
+		return sp.say("challenge.stay.stopped", site)
+	}
+	stay := sp.say("challenge.stay", site)
+	if p.Phone == nil || !p.takesCode() {
+		return stay
+	}
+	return append(append(p.status(sp), part{Text: " "}), stay...)
+}
+
 // insufficientAuthentication is the error code of RFC 9470, section 3.
 const insufficientAuthentication = "insufficient_user_authentication"
 
