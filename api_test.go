@@ -145,7 +145,7 @@ func TestWhatIsNoCallOfTheAPIIsRefused(t *testing.T) {
 		{"broken", "verify", right[:10], nil, bob, http.StatusForbidden},
 		{"of nobody", "verify", right, nil, s.client(), http.StatusForbidden},
 		{"of another user's browser", "verify", right, nil, carol, http.StatusConflict},
-		{"of another challenge", "verify", strings.Replace(right, id, id[:len(id)-1]+"A", 1), nil, bob, http.StatusConflict},
+		{"of another challenge", "verify", strings.Replace(right, id, strings.ToUpper(id), 1), nil, bob, http.StatusConflict},
 		{"no call", "open", right, nil, bob, http.StatusNotFound},
 	} {
 		r := c.who.do(http.MethodPost, "/.two-factor/api/"+c.path, strings.NewReader(c.body),
