@@ -9,11 +9,10 @@
 // expired is answered as what was never there.
 //
 // A record that is larger than 1 MiB as the engine stores it, a hold that is
-// larger than 2 MiB, is refused with
-// an error, and so is a value that breaks the rules of its type (a session
-// without an id, a login that is zero). A call that returns an error has
-// changed nothing, but where its method says otherwise or where the error is
-// of the engine itself: then nobody can know.
+// larger than 2 MiB, is refused with an error, and so is a value that breaks
+// the rules of its type (a session without an id, a login that is zero). A call
+// that returns an error has changed nothing, but where its method says otherwise
+// or where the error is of the engine itself: then nobody can know.
 //
 // Any error that is not one of this package's means that the engine could not
 // say: the caller must keep closed what the answer would have opened.
@@ -195,8 +194,10 @@ type Challenges interface {
 // ErrNotFound if the session is not usable at the given time: gone, over, not
 // verified, or suspended by a login.
 //
-// CountAttempt, ReserveSend and RecordSend are for step-ups too: there the
-// session must be usable instead of pending, and of the challenge's standing.
+// CountAttempt, ReserveSend and RecordSend are for step-ups too: for the first
+// two the session must then be usable instead of pending, and of the challenge's
+// standing; a session that is not is told nothing, not even that the challenge
+// was passed.
 type StepUps interface {
 	// OpenStepUp records a step-up, open or waiting, and its hold; see StepUp.
 	// Where the session has one for the same request that is open or waits and

@@ -48,10 +48,12 @@ func ask(t *txn, id string, session account.SessionID, factor string, now time.T
 		return nil, store.ErrNotFound
 	}
 	v, ok := t.find(session, now)
-	if !ok && c.Purpose == account.PurposeStepUp || c.Purpose != account.PurposeStepUp && c.Session != session {
-		return nil, store.ErrNotFound
-	}
-	if c.Purpose == account.PurposeStepUp && !stepsUp(v, c) {
+	if c.Purpose == account.PurposeStepUp {
+		// A session that is not usable is not even told what was passed.
+		if !ok || !v.Usable(now) || !stepsUp(v, c) {
+			return nil, store.ErrNotFound
+		}
+	} else if c.Session != session {
 		return nil, store.ErrNotFound
 	}
 	if c.State == account.ChallengePassed {
@@ -167,8 +169,8 @@ func (q *question) try(now time.Time, perCode int) (tries int, ok bool) {
 // PassChallenge implements store.Challenges.
 func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) (account.Hold, error) {
 	if p.Next.ID == (account.SessionID{}) || p.Next.ID == p.Session ||
-		!p.Next.Follows() || p.Next.Suspended() {
-		return account.Hold{}, errors.New("a passed challenge begins a verified session, or one for a second password, with an id of its own")
+		!p.Next.Follows() || p.Next.Suspended() || p.Next.Steps != nil {
+		return account.Hold{}, errors.New("a passed challenge begins a verified session, or one for a second password, with an id of its own and without step-ups")
 	}
 	return decide(ctx, s, func(t *txn) (account.Hold, error) {
 		q, err := ask(t, p.Challenge, p.Session, p.Factor, now)

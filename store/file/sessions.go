@@ -165,6 +165,9 @@ func checkBegin(b *store.Begin) error {
 	if v.ID == (account.SessionID{}) || v.Suspended() {
 		return errors.New("a session begins with an id and not suspended")
 	}
+	if v.Steps != nil {
+		return errors.New("a session begins without step-ups")
+	}
 	if b.Old != nil && *b.Old == v.ID {
 		return errors.New("a session does not take its own place")
 	}
@@ -190,6 +193,8 @@ func checkBegin(b *store.Begin) error {
 		return errors.New("session, challenge and hold do not belong together")
 	case c.Instance != v.Instance || c.Account != v.Account || h.Instance != v.Instance:
 		return errors.New("session, challenge and hold are of different accounts")
+	case c.Purpose == account.PurposeStepUp:
+		return errors.New("a login does not begin with a step-up")
 	case c.State != account.ChallengeOpen || len(c.Codes) > 0 || len(c.Tries) > 0:
 		return errors.New("a challenge begins open, without codes and tries")
 	}

@@ -112,10 +112,14 @@ func (t *txn) addStepUp(v *account.Session, u *store.StepUp) error {
 	c := &u.Challenge
 	v.Steps.Challenges = append(v.Steps.Challenges, c.ID)
 	for len(v.Steps.Challenges) > account.MaxStepUps {
-		if err := t.dropStepUp(v.Steps.Challenges[0]); err != nil {
+		oldest := v.Steps.Challenges[0]
+		if err := t.dropStepUp(v, oldest); err != nil {
 			return err
 		}
 		v.Steps.Challenges = v.Steps.Challenges[1:]
+		if v.Steps.Waiting == oldest {
+			v.Steps.Waiting = ""
+		}
 	}
 	if c.State == account.ChallengeWaiting {
 		v.Steps.Waiting = c.ID

@@ -59,9 +59,10 @@ func (t *table) get(id account.SessionID) (account.Session, bool) {
 	return e.now(), true
 }
 
-// maxMoves bounds how many new ids are followed: a step-up takes a person some
-// seconds.
-const maxMoves = 8
+// maxMoves bounds how many new ids are followed, each of a step-up within
+// account.MovedFor: many more than a person can pass, and than there are steps
+// of an authenticator in that time.
+const maxMoves = 64
 
 // find returns the session of an id, also of one that it had until a step-up
 // gave it a new one. A time that is zero asks for none.
@@ -144,11 +145,23 @@ func (t *table) apply(changes map[account.SessionID]*account.Session) {
 			t.set(id, s)
 		}
 	}
-	// What leads to a new id comes after that: the session is always found.
-	for id, s := range changes {
-		if moved(s) {
-			t.set(id, s)
-		}
+	for id := range changes {
+		t.move(changes, id, maxMoves)
+	}
+}
+
+// move sets what leads to a session's new id, after that to which it leads: at
+// no moment is the session not found.
+func (t *table) move(changes map[account.SessionID]*account.Session, id account.SessionID, depth int) {
+	s := changes[id]
+	if !moved(s) || depth == 0 {
+		return
+	}
+	t.move(changes, s.Steps.MovedTo, depth-1)
+	if seen := t.set(id, s); seen > 0 {
+		// Requests that were noted under the old id since the transaction read
+		// the session.
+		t.touch(s.Steps.MovedTo, time.Unix(0, seen))
 	}
 }
 
@@ -158,24 +171,31 @@ func opens(s *account.Session) bool {
 	return s != nil && !s.Suspended() && (s.State == account.StateVerified || s.State == account.StatePending)
 }
 
-func (t *table) set(id account.SessionID, s *account.Session) {
+// set puts a session into the table. It returns when the entry that was there
+// was last seen, as entry.seen.
+func (t *table) set(id account.SessionID, s *account.Session) (seen int64) {
 	sh := t.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	old, there := sh.m[id]
+	if there {
+		seen = old.seen.Load()
+	}
 	if s == nil {
 		delete(sh.m, id)
-		return
+		return seen
 	}
 	e := &entry{session: pack(s)}
-	if old, ok := sh.m[id]; ok {
+	if there {
 		// Requests that were noted since the transaction read the session.
-		e.seen.Store(old.seen.Load())
+		e.seen.Store(seen)
 		e.dirty.Store(old.dirty.Load())
 	}
 	if sh.m == nil {
 		sh.m = make(map[account.SessionID]*entry)
 	}
 	sh.m[id] = e
+	return seen
 }
 
 // takeDirty empties the lists of dirty entries and returns the ids. An entry

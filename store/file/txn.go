@@ -167,7 +167,7 @@ func (t *txn) endSession(s *account.Session) error {
 	}
 	if s.Steps != nil {
 		for _, id := range s.Steps.Challenges {
-			if err := t.dropStepUp(id); err != nil {
+			if err := t.dropStepUp(s, id); err != nil {
 				return err
 			}
 		}
@@ -175,12 +175,16 @@ func (t *txn) endSession(s *account.Session) error {
 	return t.dropChallenge(s)
 }
 
-// dropStepUp removes a step-up and its hold.
-func (t *txn) dropStepUp(id string) error {
-	if err := remove(t, challenges, []byte(id)); err != nil {
+// dropStepUp removes a step-up of the session and its hold.
+func (t *txn) dropStepUp(v *account.Session, id string) error {
+	key := []byte(id)
+	if c, err := get(t.tx, challenges, key); err == nil && c != nil && !stepsUp(v, c) {
+		return nil
+	}
+	if err := remove(t, challenges, key); err != nil {
 		return err
 	}
-	return remove(t, holds, []byte(id))
+	return remove(t, holds, key)
 }
 
 func (t *txn) dropChallenge(s *account.Session) error {

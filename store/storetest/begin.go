@@ -166,7 +166,9 @@ func beginRefusals(t *testing.T, f *fixture) {
 		{"a challenge that is passed", func(b *store.Begin) { b.Challenge.State = account.ChallengePassed }},
 		{"a challenge with a code", func(b *store.Begin) { b.Challenge.Codes = map[string]account.Code{phoneID: {}} }},
 		{"a hold of another challenge", func(b *store.Begin) { b.Hold.Challenge = newID() }},
-		{"a hold of more than 1 MiB", func(b *store.Begin) { b.Hold.Sealed = make([]byte, 1<<20+1) }},
+		{"a challenge that is a step-up", func(b *store.Begin) { b.Challenge.Purpose = account.PurposeStepUp }},
+		{"a hold of more than 2 MiB", func(b *store.Begin) { b.Hold.Sealed = make([]byte, 2<<20+1) }},
+		{"a challenge of more than 1 MiB", func(b *store.Begin) { b.Challenge.Address = string(make([]byte, 1<<20+1)) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fixture{t: t, s: f.s, ctx: t.Context(), now: f.now}

@@ -95,6 +95,16 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 	do("RecordSend", func(ctx context.Context) error {
 		return s.RecordSend(ctx, b.Challenge.ID, phoneID, 1, account.SendTaken)
 	})
+	u := f.stepUp(v)
+	do("OpenStepUp", func(ctx context.Context) error { _, err := s.OpenStepUp(ctx, u, f.now); return err })
+	do("ShowStepUp", func(ctx context.Context) error {
+		_, err := s.ShowStepUp(ctx, v.ID, u.Challenge.ID, "/", f.now)
+		return err
+	})
+	do("CancelStepUp", func(ctx context.Context) error { return s.CancelStepUp(ctx, v.ID, u.Challenge.ID, f.now) })
+	do("PassStepUp", func(ctx context.Context) error { _, err := s.PassStepUp(ctx, f.stepOf(v, u, 5), f.now); return err })
+	do("TakePass", func(ctx context.Context) error { return s.TakePass(ctx, v.ID, u.Challenge.Request, f.now) })
+	do("ReturnPass", func(ctx context.Context) error { return s.ReturnPass(ctx, v.ID, u.Challenge.Request, f.now) })
 	do("PutValue", func(ctx context.Context) error { return s.PutValue(ctx, "handle", []byte("x"), until) })
 	do("Value", func(ctx context.Context) error { _, err := s.Value(ctx, "handle", f.now); return err })
 	do("NoteSeen", func(ctx context.Context) error {

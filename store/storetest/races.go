@@ -64,6 +64,8 @@ func raceTests() []raceTest {
 	all = append(all, tokenRaces()...)
 	all = append(all, observationRaces()...)
 	all = append(all, challengeRaces()...)
+	all = append(all, stepUpRaces()...)
+	all = append(all, movedRaces()...)
 	return append(all, accountRaces()...)
 }
 

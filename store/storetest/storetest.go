@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Attempts", attemptTests()},
 		{"Pass", passTests()},
 		{"Sends", sendTests()},
+		{"StepUps", stepUpTests()},
 		{"Values", valueTests()},
 		{"Observations", observationTests()},
 		{"Engine", engineTests()},
