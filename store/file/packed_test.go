@@ -20,6 +20,10 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 	case *[]account.Fingerprint:
 		*field = []account.Fingerprint{{byte(*n)}, {byte(*n), 1}}
 		return
+	case **account.Steps:
+		// It is kept beside what is packed, as it is.
+		*field = &account.Steps{Waiting: "waiting", MovedTo: account.SessionID{byte(*n)}}
+		return
 	}
 	switch v.Kind() {
 	case reflect.Array:

@@ -132,37 +132,48 @@ func (sh *shard) note(id account.SessionID) {
 }
 
 // apply brings the table up to what a transaction has committed; nil is a
-// session that was removed. What closes goes first: at no moment are an old
-// session and the one that takes its place both usable.
+// session that was removed.
 func (t *table) apply(changes map[account.SessionID]*account.Session) {
+	for _, id := range order(changes) {
+		s := changes[id]
+		seen := t.set(id, s)
+		if moved(s) && seen > 0 {
+			// Requests that were noted under the old id since the transaction
+			// read the session.
+			t.touch(s.Steps.MovedTo, time.Unix(0, seen))
+		}
+	}
+}
+
+// order says in which order changes become visible. What closes goes first: at
+// no moment are an old session and the one that takes its place both usable.
+// What leads to a session's new id comes last, and after that to which it
+// leads: at no moment is the session not found.
+func order(changes map[account.SessionID]*account.Session) []account.SessionID {
+	all := make([]account.SessionID, 0, len(changes))
 	for id, s := range changes {
 		if !opens(s) && !moved(s) {
-			t.set(id, s)
+			all = append(all, id)
 		}
 	}
 	for id, s := range changes {
 		if opens(s) {
-			t.set(id, s)
+			all = append(all, id)
+		}
+	}
+	done := make(map[account.SessionID]bool)
+	var lead func(id account.SessionID)
+	lead = func(id account.SessionID) {
+		if s := changes[id]; moved(s) && !done[id] {
+			done[id] = true
+			lead(s.Steps.MovedTo)
+			all = append(all, id)
 		}
 	}
 	for id := range changes {
-		t.move(changes, id, maxMoves)
+		lead(id)
 	}
-}
-
-// move sets what leads to a session's new id, after that to which it leads: at
-// no moment is the session not found.
-func (t *table) move(changes map[account.SessionID]*account.Session, id account.SessionID, depth int) {
-	s := changes[id]
-	if !moved(s) || depth == 0 {
-		return
-	}
-	t.move(changes, s.Steps.MovedTo, depth-1)
-	if seen := t.set(id, s); seen > 0 {
-		// Requests that were noted under the old id since the transaction read
-		// the session.
-		t.touch(s.Steps.MovedTo, time.Unix(0, seen))
-	}
+	return all
 }
 
 func moved(s *account.Session) bool { return s != nil && s.State == account.StateMoved }
