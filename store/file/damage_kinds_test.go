@@ -65,7 +65,10 @@ type target struct {
 	probes  []probe
 }
 
-func targets() []target {
+func targets() []target { return append(loginTargets(), stepTargets()...) }
+
+// loginTargets are the records of a login.
+func loginTargets() []target {
 	return []target{
 		{
 			name: "accounts", bucket: accounts.bucket,

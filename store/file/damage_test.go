@@ -72,6 +72,8 @@ type scene struct {
 	line   account.LineKey
 	login  account.LoginID
 	handle string
+	// steps is nil until withSteps or withPass.
+	steps *stepScene
 }
 
 func newScene(t *testing.T, s *Store) *scene {
@@ -139,6 +141,12 @@ func (sc *scene) closed() {
 	sc.t.Helper()
 	if _, ok := sc.s.table.get(sc.next.Next.ID); ok {
 		sc.t.Error("the challenge was passed")
+	}
+	if sc.steps == nil {
+		return
+	}
+	if _, ok := sc.s.table.get(sc.steps.next); ok {
+		sc.t.Error("the step-up was passed")
 	}
 }
 
@@ -246,6 +254,10 @@ func TestEveryFlippedBitAndEveryCutOfARecordIsNoticed(t *testing.T) {
 	tryBits(t, s, challenges, []byte(sc.b.Challenge.ID))
 	tryBits(t, s, holds, []byte(sc.b.Challenge.ID))
 	tryBits(t, s, values, []byte(sc.handle))
+	sc.withPass()
+	tryBits(t, s, sessions, sc.steps.v.ID[:])
+	tryBits(t, s, sessions, sc.steps.old[:])
+	tryBits(t, s, challenges, []byte(sc.steps.waits.Challenge.ID))
 }
 
 func tryBits[T any](t *testing.T, s *Store, k *kind[T], key []byte) {

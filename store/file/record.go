@@ -119,7 +119,7 @@ var (
 	}
 	challenges = &kind[account.Challenge]{
 		bucket: "challenges", tag: 'c',
-		meaning:  "the challenge cannot be passed: the user has to log in again",
+		meaning:  "the challenge cannot be passed: the user has to log in, or to ask for what it was before, again",
 		deadline: func(c *account.Challenge) time.Time { return c.Expires },
 		check: func(key []byte, c *account.Challenge) error {
 			if c.ID != string(key) {
@@ -134,7 +134,7 @@ var (
 	}
 	holds = &kind[account.Hold]{
 		bucket: "holds", tag: 'h', max: maxHold,
-		absent: true, meaning: "the held answer is gone: the user has to log in again",
+		absent: true, meaning: "the held answer or request is gone: the user has to log in, or to ask for it, again",
 		deadline: func(h *account.Hold) time.Time { return h.Expires },
 		check: func(key []byte, h *account.Hold) error {
 			if h.Challenge != string(key) {

@@ -250,6 +250,9 @@ func (s *Store) PassStepUp(ctx context.Context, p store.PassStepUp, now time.Tim
 
 // stepUp writes what a right code of a step-up changes.
 func (q *question) stepUp(t *txn, p *store.PassStepUp, now time.Time) error {
+	// Without the reading of the monotonic clock, which stands still while a
+	// machine is suspended: nothing is fresh for longer by that.
+	now = now.UTC().Round(0)
 	if err := q.save(t); err != nil {
 		return err
 	}
