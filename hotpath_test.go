@@ -31,7 +31,13 @@ const hotPathConfig = `http://localhost:{$PORT} {
 			}
 			login_page /login
 			unknown_user allow
-			protect /app/*
+			step_up /app/export*
+			step_up /app/settings/* {
+				max_age 15m
+			}
+			public /page*
+			public /basket
+			protect *
 		}
 		vars the app
 	}

@@ -17,7 +17,7 @@ import (
 // handler.Kinds.
 var (
 	metricLogins = counter("logins_total", "Logins that ended, by how: released with or without a second factor, or why not.", "instance", "result")
-	metricOpened = counter("challenges_total", "Logins whose answer was held until a code.", "instance", "factor")
+	metricOpened = counter("challenges_total", "Challenges that were opened, by what asked: a login, a step-up, or a step-up that waits for a page.", "instance", "factor", "reason")
 	metricCancel = counter("challenges_cancelled_total", "Challenges that the person cancelled.", "instance")
 	metricCodes  = counter("codes_checked_total", "Codes that were entered, by what they were worth.", "instance", "factor", "result")
 	metricSends  = counter("codes_sent_total", "Codes that were to be sent, by what became of them.", "instance", "result")
@@ -97,7 +97,11 @@ func count(e *handler.Event) {
 	case handler.LoginUnread:
 		metricLogins.WithLabelValues(e.Instance, "unreadable").Inc()
 	case handler.ChallengeOpened:
-		metricOpened.WithLabelValues(e.Instance, factor).Inc()
+		reason := "login"
+		if e.Result != handler.Opened {
+			reason = result
+		}
+		metricOpened.WithLabelValues(e.Instance, factor, reason).Inc()
 	case handler.ChallengeCancelled:
 		metricCancel.WithLabelValues(e.Instance).Inc()
 	case handler.CodeSent:

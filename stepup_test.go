@@ -1,9 +1,15 @@
 package twofactor
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -260,4 +266,134 @@ func TestInvariant07AStepUpOpensTheOneRequestThatAsked(t *testing.T) {
 		t.Errorf("what reached the app: %+v", got)
 	}
 	mustSay(t, bob.do(http.MethodGet, "/contacts/export?q=Ana", nil, script), http.StatusOK)
+}
+
+func TestAStepUpOnEverythingLeavesTheLoginPageAndTheLogoutOpen(t *testing.T) {
+	app, s := stepSite(t, "step_up *\n\t\tlogout /logout")
+	bob := s.client()
+	bob.signIn("bob@example.com", "battery staple")
+	bob.askedFor(bob.get("/contacts"))
+	bob.askedFor(bob.get("/contacts;/logout"))
+	if r := bob.get("/logout"); r.StatusCode == http.StatusSeeOther && strings.HasPrefix(r.location(), atChallenge) {
+		t.Fatal("the logout asks for a code")
+	}
+	bob.get("/contacts")
+	for _, r := range app.Seen() {
+		if strings.Contains(r.URI, "contacts") {
+			t.Errorf("%s %s reached the app", r.Method, r.URI)
+		}
+	}
+	mustSay(t, bob.get("/login"), http.StatusOK, "Sign in")
+}
+
+func TestAHeldRequestBeyondTheCapIsToldBeforeAnythingIsKept(t *testing.T) {
+	app, s := stepSite(t, exportOnce)
+	bob := s.client()
+	bob.signIn("bob@example.com", "battery staple")
+	for name, body := range map[string]io.Reader{
+		"with its length": strings.NewReader("q=" + strings.Repeat("x", 1<<20)),
+		"chunked":         io.MultiReader(strings.NewReader("q="), strings.NewReader(strings.Repeat("x", 1<<20))),
+	} {
+		r := bob.do(http.MethodPost, "/contacts/export", body, urlencoded)
+		mustSay(t, r, http.StatusRequestEntityTooLarge, "too large")
+		r = bob.do(http.MethodPost, "/contacts/export", strings.NewReader("q="+strings.Repeat("x", 1<<20)), withHeaders(script, urlencoded))
+		if r.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s, by a script: got %d", name, r.StatusCode)
+		}
+	}
+	if a := bob.call("state", nil).api(t, http.StatusOK); len(a.Challenges) != 0 {
+		t.Errorf("challenges are open: %+v", a.Challenges)
+	}
+	r := bob.step(bob.do(http.MethodPost, "/contacts/export", strings.NewReader("q="+strings.Repeat("x", 1<<20-2)), urlencoded))
+	if got := exports(app); len(got) != 1 || got[0].ContentLength != 1<<20 {
+		t.Fatalf("the largest that fits: got %d, and %d exports reached the app", r.StatusCode, len(got))
+	}
+}
+
+func TestAPassIsUsedUpByTheFirstAnswerBelow400(t *testing.T) {
+	app, upstream := serveDemo(t, demoOptions())
+	_ = app
+	var mu sync.Mutex
+	answers := []int{500, 404, 200, 200}
+	var sent []string
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/contacts/export" {
+			httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: upstream}).ServeHTTP(w, r)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		sent = append(sent, r.Method+" "+r.Header.Get("Range"))
+		if r.Method == http.MethodHead {
+			return
+		}
+		status := answers[0]
+		answers = answers[1:]
+		w.WriteHeader(status)
+	}))
+	t.Cleanup(front.Close)
+	s := startSite(t, oneLogin("yes redirect /dashboard*\nno status 200", exportOnce), front.Listener.Addr().String())
+	bob := s.client()
+	bob.signIn("bob@example.com", "battery staple")
+	mustSay(t, bob.step(bob.get("/contacts/export")), http.StatusInternalServerError)
+	mustSay(t, bob.get("/contacts/export"), http.StatusNotFound)
+	mustSay(t, bob.do(http.MethodHead, "/contacts/export", nil, nil), http.StatusOK)
+	mustSay(t, bob.get("/contacts/export"), http.StatusOK)
+	bob.askedFor(bob.get("/contacts/export"))
+	r := bob.do(http.MethodGet, "/contacts/export", nil, http.Header{"Range": {"bytes=100-"}})
+	bob.askedFor(r)
+	if want := []string{"GET ", "GET ", "HEAD ", "GET "}; !slices.Equal(sent, want) {
+		t.Errorf("what reached the app: %q, want %q", sent, want)
+	}
+}
+
+func TestALostAnswerOfAHeldPostIsToldAndNotRepeated(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	var sent atomic.Int32
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/contacts/export" {
+			httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: upstream}).ServeHTTP(w, r)
+			return
+		}
+		sent.Add(1)
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(front.Close)
+	s := startSite(t, oneLogin("yes redirect /dashboard*\nno status 200", exportOnce), front.Listener.Addr().String())
+	bob := s.client()
+	bob.signIn("bob@example.com", "battery staple")
+	r := bob.step(bob.post("/contacts/export", url.Values{"q": {"Ana"}}))
+	mustSay(t, r, http.StatusBadGateway, "may have been done")
+	if n := sent.Load(); n != 1 {
+		t.Errorf("it reached the app %d times", n)
+	}
+}
+
+func TestOf64RightCodesAtOnceOneSendsTheHeldPost(t *testing.T) {
+	app, s := stepSite(t, exportOnce)
+	bob := s.client()
+	bob.signIn("bob@example.com", "battery staple")
+	form := hidden(bob.get("/contacts").body, "separator")
+	form.Del("")
+	page := bob.texted(bob.askedFor(bob.post("/contacts/export", form)))
+	code := s.textCode()
+	line := bob.jarLine("/contacts/export")
+	answer := hidden(page.body, codeField)
+	answer.Del("")
+	answer.Set("code", code)
+	var wg sync.WaitGroup
+	var passed atomic.Int32
+	for range 64 {
+		wg.Go(func() {
+			r := s.client().do(http.MethodPost, "/contacts/export", strings.NewReader(answer.Encode()),
+				withHeaders(urlencoded, http.Header{"Cookie": {line}}))
+			if r.StatusCode == http.StatusOK {
+				passed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if got := exports(app); passed.Load() != 1 || len(got) != 1 || string(got[0].Body) != form.Encode() {
+		t.Fatalf("%d passed, and %d exports reached the app", passed.Load(), len(got))
+	}
 }

@@ -20,8 +20,13 @@ import (
 // (a script, a frame, an image), which waits until the person sees a page; or
 // something that came from elsewhere, which opens nothing.
 
-// stepUpRoutes returns the routes that this request is of.
+// stepUpRoutes returns the routes that this request is of. Somebody without a
+// session reaches the login page, and somebody with one the logout, whatever the
+// routes say.
 func (v *visit) stepUpRoutes() ([]*StepUp, error) {
+	if len(v.g.StepUps) == 0 || !v.verified() && v.isLoginPage() {
+		return nil, nil
+	}
 	var asked []*StepUp
 	for i := range v.g.StepUps {
 		matched, err := v.matches(v.g.StepUps[i].Match)
@@ -32,7 +37,14 @@ func (v *visit) stepUpRoutes() ([]*StepUp, error) {
 			asked = append(asked, &v.g.StepUps[i])
 		}
 	}
-	return asked, nil
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	logout, err := v.matchesAll(v.g.Logout)
+	if logout && v.verified() {
+		asked = nil
+	}
+	return asked, err
 }
 
 // stepUp is the way of a request of a verified session to routes that ask for a

@@ -219,7 +219,7 @@ func (v *visit) put(held *heldRequest) {
 		}
 	}
 	for name, values := range now {
-		if !slices.Contains(ofTheRequest, name) && name != "Content-Length" && name != "Transfer-Encoding" {
+		if !slices.Contains(ofTheRequest, name) && !slices.Contains(overriding, name) && name != "Content-Length" && name != "Transfer-Encoding" {
 			h[name] = values
 		}
 	}

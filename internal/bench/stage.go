@@ -97,7 +97,13 @@ const gate = `two_factor {
 		}
 		login_page /login
 		unknown_user allow
-		protect /app/*
+		step_up /app/export*
+		step_up /app/settings/* {
+			max_age 15m
+		}
+		public /page*
+		public /basket
+		protect *
 	}`
 
 // caddyProcess starts a Caddy with a store of its own.
