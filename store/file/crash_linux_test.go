@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -111,22 +112,27 @@ func (r *reporter) do(f fact, run func() error) error {
 	return nil
 }
 
+// deed is something that a child does and says.
+type deed struct {
+	fact fact
+	run  func() error
+}
+
 // crashLogin is a login from its lock to the end of its session.
 func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int64, now time.Time) error {
 	key, lifted, login := newLine(), newLine(), newLogin()
 	until := now.Add(time.Hour)
 	b := pending(id, now, random(2000))
 	b.Line, b.Login, b.LineUntil = &key, login, until
+	// A login and a step-up spend one time step each.
+	step *= 2
 	p := stepOf(b, step, now)
 	// By these the file can be looked at without what was said; see halfDone.
 	b.Challenge.Address, p.Next.Address = fmt.Sprint(step), b.Challenge.ID
 	dropped := pending(id, now, random(100))
 	attempt := store.Attempt{Challenge: b.Challenge.ID, Session: b.Session.ID, Factor: "totp", PerCode: 5, InARow: 1000}
 
-	for _, do := range []struct {
-		fact fact
-		run  func() error
-	}{
+	for _, do := range slices.Concat([]deed{
 		{fact{What: "locked", ID: lineID(lifted), Key: &lifted}, func() error { return second(s.LockLine(ctx, lifted, login, now, until)) }},
 		{fact{What: "lifted", ID: lineID(lifted), Key: &lifted}, func() error { return s.LiftLine(ctx, lifted, login, now) }},
 		{fact{What: "locked", ID: lineID(key), Key: &key}, func() error { return second(s.LockLine(ctx, key, login, now, until)) }},
@@ -137,10 +143,11 @@ func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int6
 		{fact{What: "begun", ID: idOf(dropped.Session.ID), Begin: &dropped}, func() error { return s.BeginSession(ctx, dropped, now) }},
 		{fact{What: "cancelled", ID: idOf(dropped.Session.ID)}, func() error { return s.CancelSession(ctx, dropped.Session.ID) }},
 		{fact{What: "bound", ID: idOf(p.Next.ID)}, func() error { return s.BindToken(ctx, p.Next.ID, crashToken, now) }},
+	}, crashStepUps(ctx, s, p.Next, step+1), []deed{
 		{fact{What: "suspended", ID: idOf(p.Next.ID)}, func() error { return second(s.SuspendSession(ctx, p.Next.ID, login, now)) }},
 		{fact{What: "resumed", ID: idOf(p.Next.ID)}, func() error { return s.ResumeSession(ctx, p.Next.ID, login, now) }},
 		{fact{What: "ended", ID: idOf(p.Next.ID)}, func() error { return s.EndSession(ctx, p.Next.ID) }},
-	} {
+	}) {
 		if err := r.do(do.fact, do.run); err != nil {
 			return err
 		}
@@ -175,13 +182,14 @@ func TestInvariant10AKilledProcessLosesNothingThatItHasAcknowledged(t *testing.T
 			k := &known{t: t, facts: make(map[string][]fact), count: make(map[string]int), random: rand.New(rand.NewPCG(seed, lane))}
 			for round := range crashRounds {
 				k.order = nil
-				k.killed(dir, k.random.IntN(120))
+				k.killed(dir, k.random.IntN(220))
 				k.check(dir)
 				if t.Failed() {
 					t.Fatalf("in round %d; to kill at the same facts again: %s=%d", round, crashSeed, seed)
 				}
 			}
-			for _, what := range []string{"put", "locked", "lifted", "begun", "tried", "passed", "bound", "cancelled", "suspended", "resumed", "ended"} {
+			for _, what := range []string{"put", "locked", "lifted", "begun", "tried", "passed", "bound", "cancelled", "suspended", "resumed", "ended",
+				"opened", "shown", "stepped", "dropped", "taken", "returned"} {
 				if k.count[what] == 0 {
 					t.Errorf("nothing was ever %s: the children did too little", what)
 				}
@@ -305,7 +313,7 @@ func (k *known) holds(s *Store, f fact, rest []fact) error {
 	case "ended":
 		return gone(s, f.ID, false)
 	}
-	return nil
+	return k.stepUp(s, f, rest)
 }
 
 func said(facts []fact, what string) bool {
@@ -362,14 +370,14 @@ func (k *known) passed(s *Store, f fact) error {
 var crashToken = account.Fingerprint{1, 2, 3}
 
 func bound(s *Store, id string, may bool) error {
-	if v, ok := s.table.get(sessionOf(id)); !may && (!ok || !v.HasToken(crashToken)) {
+	if v, ok := s.table.find(sessionOf(id), time.Time{}); !may && (!ok || !v.HasToken(crashToken)) {
 		return errors.New("the token is not bound")
 	}
 	return nil
 }
 
 func gone(s *Store, id string, may bool) error {
-	if _, ok := s.table.get(sessionOf(id)); ok && !may {
+	if _, ok := s.table.find(sessionOf(id), time.Time{}); ok && !may {
 		return errors.New("the session is still there")
 	}
 	return nil
