@@ -12,7 +12,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,7 +111,7 @@ func (a *App) answer(r *http.Request, body []byte, bodyErr error) answer {
 	if !isStatic {
 		v.openSession()
 	}
-	a.record(r, body, v.user())
+	a.record(r, body, v)
 	if bodyErr != nil {
 		return unreadable(bodyErr)
 	}
@@ -181,7 +180,10 @@ func (a *App) newVisit(r *http.Request, body []byte) *visit {
 		form:    readFields(r.Header.Get("Content-Type"), body, a.opts.sendsJSON() || a.opts.Tokens),
 		cookies: readCookies(r.Header["Cookie"]),
 	}
-	v.path = cleanPath(r.URL.Path)
+	if a.opts.SideDoors {
+		v.believe(body)
+	}
+	v.path = a.opts.Paths.clean(v.r.URL.Path)
 	if !v.inBase() {
 		v.outside = true
 		return v
@@ -192,13 +194,6 @@ func (a *App) newVisit(r *http.Request, body []byte) *visit {
 	}
 	v.arrive()
 	return v
-}
-
-// cleanPath reads a path as leniently as apps do: any case, doubled slashes,
-// dot segments, a slash or a parameter after it.
-func cleanPath(p string) string {
-	p, _, _ = strings.Cut(p, ";")
-	return strings.ToLower(path.Clean("/" + p))
 }
 
 func (v *visit) inBase() bool {
@@ -295,6 +290,10 @@ func (v *visit) dispatch() answer {
 		return v.profilePage()
 	case PageMe:
 		return v.me()
+	case PageRPC:
+		return v.remoteCall()
+	case PageStaff:
+		return v.loginPage(http.StatusOK, "")
 	case PageLive:
 		return v.live()
 	case PageAPIRefresh:

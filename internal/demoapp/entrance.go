@@ -88,7 +88,7 @@ func (v *visit) keptOut() (answer, bool) {
 // user is the e-mail address of who is asking, "" if nobody.
 func (v *visit) user() string {
 	switch o := v.app.opts; {
-	case o.Entrance != EntranceSession:
+	case o.Entrance != EntranceSession, o.SideDoors && v.person != "":
 		return v.person
 	case v.token != nil:
 		return v.token.user
@@ -166,6 +166,7 @@ func (v *visit) typedUser() string {
 	if name, inPath := strings.CutPrefix(v.path, enterPath+"/"); inPath && v.app.opts.LoginAt == LoginByLink {
 		return name
 	}
-	name, _ := v.field(v.app.opts.EmailField)
+	userField, _ := v.loginFields()
+	name, _ := v.field(userField)
 	return name
 }

@@ -30,9 +30,9 @@ func (v *visit) isLogin() bool {
 		return post && v.page == PageAPILogin
 	}
 	if v.app.opts.LoginAt != LoginAnywhere {
-		return post && v.page == PageLogin
+		return post && (v.page == PageLogin || v.page == PageStaff)
 	}
-	if post && v.page == PageLogin {
+	if post && (v.page == PageLogin || v.page == PageStaff) {
 		return true
 	}
 	if v.page == "" {
@@ -51,7 +51,8 @@ func (v *visit) login() answer {
 		}
 		return v.no(textExpired)
 	}
-	password, _ := v.field(v.app.opts.PasswordField)
+	_, passwordField := v.loginFields()
+	password, _ := v.field(passwordField)
 	u, right := v.app.users[fold(v.knownBy(v.typedUser(), password))]
 	if !right {
 		return v.no(textWrong)

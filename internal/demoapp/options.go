@@ -114,6 +114,22 @@ const (
 	SessionRenewed
 )
 
+// PathReading is how the app reads the path of an address. In all of them any
+// case will do, doubled slashes are one, and dot segments are resolved.
+type PathReading int
+
+const (
+	// PathsPlain reads nothing after the first semicolon.
+	PathsPlain PathReading = iota
+	// PathsJava takes its parameters off each segment before dot segments are
+	// resolved.
+	PathsJava
+	// PathsIIS decodes a second time, overlong UTF-8 too, takes a backslash for
+	// a slash, reads nothing after a NUL or a #, and drops dots and blanks at
+	// the end.
+	PathsIIS
+)
+
 // User is somebody who can sign in.
 type User struct {
 	// Email is the name of the user, as the app writes it on its pages. What
@@ -192,6 +208,16 @@ type Options struct {
 	// Live adds a board whose messages come by a WebSocket, on a page of its
 	// own or, with Tokens, on the one page.
 	Live bool
+	// Paths is how the app reads the path of an address.
+	Paths PathReading
+	// SideDoors adds the ways in that apps have beside their login form, and
+	// that whoever knows an app tries: HTTP Basic with any request and
+	// /xmlrpc.php, as WordPress has them, a login page of its own for the staff
+	// at /admin/login, whose fields are username and password, as Django has it,
+	// a session named in the address (PHPSESSID, ;jsessionid) or in a form, and
+	// header fields and form fields that give a request another address or
+	// another method.
+	SideDoors bool
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -216,6 +242,9 @@ const (
 	PageAPILogin    Page = "api-login"
 	PageAPIRefresh  Page = "api-refresh"
 	PageAPIContacts Page = "api-contacts"
+	// What Options.SideDoors adds.
+	PageRPC   Page = "rpc"
+	PageStaff Page = "staff"
 )
 
 var pagePaths = map[Page]string{
@@ -233,6 +262,9 @@ var pagePaths = map[Page]string{
 	PageAPILogin:    "/api/login",
 	PageAPIRefresh:  "/api/refresh",
 	PageAPIContacts: "/api/contacts",
+
+	PageRPC:   "/xmlrpc.php",
+	PageStaff: "/admin/login",
 }
 
 // has tells whether a page is there in this style.
@@ -242,6 +274,8 @@ func (o Options) has(p Page) bool {
 		return o.Live
 	case PageAPILogin, PageAPIRefresh, PageAPIContacts:
 		return o.Tokens
+	case PageRPC, PageStaff:
+		return o.SideDoors
 	}
 	return true
 }

@@ -58,8 +58,8 @@ func (p page) Token() string {
 }
 
 // EmailField and PasswordField are the names of the login's fields.
-func (p page) EmailField() string    { return p.opts.EmailField }
-func (p page) PasswordField() string { return p.opts.PasswordField }
+func (p page) EmailField() string    { name, _ := p.visitor.loginFields(); return name }
+func (p page) PasswordField() string { _, name := p.visitor.loginFields(); return name }
 
 // LoginAction is where the login form is sent: in an app that takes logins
 // anywhere, to the page that shows it.
@@ -69,6 +69,9 @@ func (p page) LoginAction() string {
 	}
 	if p.opts.LoginAt == LoginAnywhere {
 		return p.opts.BasePath + p.visitor.path
+	}
+	if p.visitor.page == PageStaff {
+		return p.URL(string(PageStaff))
 	}
 	return p.URL(string(PageLogin))
 }

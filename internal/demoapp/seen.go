@@ -28,6 +28,11 @@ type Request struct {
 	ContentLength int64
 	// Body is the body, cut at 64 KiB.
 	Body []byte
+	// Page is the page that the app takes the address for, "" for none: what is
+	// static, or not there.
+	Page Page
+	// ReadAs is the method that the app takes the request for.
+	ReadAs string
 	// User is the e-mail address of the user in whose app session the request
 	// came in (for a login: before it), "" if in nobody's.
 	User string
@@ -49,7 +54,7 @@ func (a *App) Reset() {
 	a.seen = nil
 }
 
-func (a *App) record(r *http.Request, body []byte, user string) {
+func (a *App) record(r *http.Request, body []byte, v *visit) {
 	if len(a.seen) >= maxSeen {
 		a.seen = slices.Delete(a.seen, 0, 1)
 	}
@@ -62,7 +67,9 @@ func (a *App) record(r *http.Request, body []byte, user string) {
 		Header:        r.Header.Clone(),
 		ContentLength: r.ContentLength,
 		Body:          slices.Clone(body[:min(len(body), maxSeenBody)]),
-		User:          user,
+		Page:          v.page,
+		ReadAs:        v.r.Method,
+		User:          v.user(),
 	})
 }
 

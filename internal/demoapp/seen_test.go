@@ -72,7 +72,7 @@ func TestTheRecordIsBounded(t *testing.T) {
 	}
 	r.RequestURI = "/last"
 	for range maxSeen {
-		b.app.record(r, nil, "")
+		b.app.record(r, nil, &visit{app: b.app, r: r})
 	}
 	if seen := b.app.Seen(); len(seen) != maxSeen || seen[0].URI != "/last" {
 		t.Errorf("%d kept, the first is %s", len(seen), seen[0].URI)

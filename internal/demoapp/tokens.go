@@ -83,6 +83,10 @@ func (v *visit) listContacts() answer {
 	if v.token == nil {
 		return notSignedIn()
 	}
+	return v.listAll()
+}
+
+func (v *visit) listAll() answer {
 	search, _ := v.field("q")
 	list := []map[string]string{}
 	for _, person := range findContacts(search) {
