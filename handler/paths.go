@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // Some apps take one path for another: they decode it again, cut it at a
-// semicolon, drop a trailing slash or dot. The raw path is what reaches the
+// semicolon or at what ends a path in an address, drop a trailing slash or dot. The raw path is what reaches the
 // app, so a rule about paths is asked about every reading of it.
 
 // readings appends the readings of a decoded path to all, which is empty. The first pathReadings of
@@ -36,11 +37,11 @@ func readings(all []string, u *url.URL) (_ []string, strict int) {
 		}
 	}
 	add(caddyhttp.CleanPath(decoded, true))
-	add(caddyhttp.CleanPath(decodeAgain(decoded), true))
+	add(caddyhttp.CleanPath(shorten(decodeAgain(decoded)), true))
 	for _, p := range slices.Clone(all) {
 		add(caddyhttp.CleanPath(cutParams(p), true))
-		if before, _, found := strings.Cut(p, ";"); found {
-			add(caddyhttp.CleanPath(before, true))
+		if end := strings.IndexAny(p, ";?#"); end >= 0 {
+			add(caddyhttp.CleanPath(p[:end], true))
 		}
 	}
 	strict = len(all)
@@ -55,14 +56,14 @@ var keepSlashes = strings.NewReplacer("%2f", "%252F", "%2F", "%252F")
 // isPlainPath reports whether every app reads the path as it stands.
 func isPlainPath(u *url.URL) bool {
 	p := u.Path
-	if u.RawPath != "" || p == "" || strings.ContainsAny(p, "%;") || strings.Contains(p, "//") || strings.Contains(p, "/.") {
+	if u.RawPath != "" || p == "" || strings.ContainsAny(p, "%;?#") || !utf8.ValidString(p) || strings.Contains(p, "//") || strings.Contains(p, "/.") {
 		return false
 	}
 	if p == "/" {
 		return true
 	}
 	last := p[len(p)-1]
-	return last != '/' && last != '.' && last != ' '
+	return last > ' ' && last != '/' && last != '.'
 }
 
 // cutParams removes the path parameters from each segment (RFC 3986 section
@@ -78,9 +79,10 @@ func cutParams(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// trimEnd removes trailing slashes, dots and blanks, but never all of it.
+// trimEnd removes trailing slashes, dots, blanks and control characters, but
+// never all of it.
 func trimEnd(p string) string {
-	if t := strings.TrimRight(p, "/. "); t != "" {
+	if t := strings.TrimRightFunc(p, func(r rune) bool { return r <= ' ' || r == '/' || r == '.' }); t != "" {
 		return t
 	}
 	return "/"
@@ -94,11 +96,11 @@ func isMalicious(requestURI string, u *url.URL) bool {
 		return true
 	}
 	p := u.Path
-	if !strings.ContainsAny(p, "\\%\x00") && !strings.Contains(p, "/.") && !strings.Contains(p, ";") && strings.IndexByte(p, 0xc0) < 0 && strings.IndexByte(p, 0xc1) < 0 {
+	if !strings.ContainsAny(p, "\\%\x00") && !strings.Contains(p, "/.") && !strings.Contains(p, ";") && utf8.ValidString(p) {
 		return false
 	}
 	for range 3 {
-		if short := overlong.Replace(p); strings.ContainsAny(short, "\\\x00") || hasDotSegment(short) {
+		if short := shorten(p); strings.ContainsAny(short, "\\\x00") || hasDotSegment(short) {
 			return true
 		}
 		next := decodeAgain(p)
@@ -109,10 +111,6 @@ func isMalicious(requestURI string, u *url.URL) bool {
 	}
 	return true
 }
-
-// overlong shortens what lenient decoders of UTF-8 take for a dot, a slash, a
-// backslash or a NUL (RFC 3629 section 10).
-var overlong = strings.NewReplacer("\xc0\xae", ".", "\xc0\xaf", "/", "\xc1\x9c", "\\", "\xc0\x80", "\x00")
 
 // decodeAgain decodes the percent escapes of a path, as lenient apps do: what
 // is none stays as it is.

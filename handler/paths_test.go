@@ -29,6 +29,15 @@ func TestRule23EveryReadingOfAPathIsAsked(t *testing.T) {
 		{"a trailing slash", "/export/", "/export"},
 		{"a trailing dot", "/export.", "/export"},
 		{"a trailing blank", "/export%20", "/export"},
+		{"a trailing tab", "/export%09", "/export"},
+		{"what ends a path in an address, encoded", "/export%3fx", "/export"},
+		{"what ends an address, encoded", "/export%23x", "/export"},
+		{"an overlong slash", "/x%c0%afexport", "/x/export"},
+		{"an overlong slash in capitals", "/x%C0%AFexport", "/x/export"},
+		{"an overlong letter", "/%c1%a5xport", "/export"},
+		{"an overlong letter of three bytes", "/%e0%81%a5xport", "/export"},
+		{"an overlong letter of four bytes", "/%f0%80%81%a5xport", "/export"},
+		{"an overlong letter encoded twice", "/%25c1%25a5xport", "/export"},
 		{"all of them", "//%65xport;x=1/", "/export"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -61,6 +70,8 @@ func TestRule23MaliciousSpellingsAreTold(t *testing.T) {
 		{"/export", false}, {"/.well-known/x", false}, {"/a..b/c", false}, {"/...", false}, {"/a%20b", false}, {"/x;y=1", false}, {"/a%2fb", false},
 		{"/a/../b", true}, {"/a/./b", true}, {"/a/%2e%2e/b", true}, {"/a/.%2e/b", true}, {"/a/%252e%252e/b", true},
 		{"/a%2f..%2fb", true}, {"/..;/b", true}, {"/a/..;x=1/b", true}, {"/a\\b", true}, {"/a%5cb", true}, {"/a%255cb", true},
+		{"/%E0%20x", false}, {"/caf%E9", false}, {"/caf%C3%A9", false}, {"/%E0%A4%95", false},
+		{"/a/%c0%ae%c0%ae/b", true}, {"/a/%e0%80%ae./b", true}, {"/a%c1%9cb", true}, {"/a%e0%81%9cb", true}, {"/a%c0%80", true},
 		{"/a%00b", true}, {"/a%2500", true}, {"/a/..", true}, {"/a/.", true},
 		{"/a%25252525252e", true},
 	} {
