@@ -176,9 +176,26 @@ func (s *site) lease() *Lease {
 // enrol gives a user factors of these kinds.
 func (s *site) enrol(user string, kinds ...account.Kind) {
 	s.t.Helper()
+	s.enrolAll(defaultName, []string{user}, kinds...)
+}
+
+// enrolAll gives users of an instance factors of these kinds.
+func (s *site) enrolAll(instance string, users []string, kinds ...account.Kind) {
+	s.t.Helper()
 	l := s.lease()
 	defer l.Release()
-	acc := account.Account{Instance: defaultName, ID: account.Fold(user), Name: user, Created: time.Now(), Updated: time.Now()}
+	var all []account.Account
+	for _, user := range users {
+		all = append(all, s.newAccount(l, instance, user, kinds))
+	}
+	if err := l.Parts().Store.PutAccounts(context.Background(), all); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) newAccount(l *Lease, instance, user string, kinds []account.Kind) account.Account {
+	s.t.Helper()
+	acc := account.Account{Instance: instance, ID: account.Fold(user), Name: user, Created: time.Now(), Updated: time.Now()}
 	for i, kind := range kinds {
 		f := account.Factor{ID: fmt.Sprintf("f%d", i), Kind: kind, Created: time.Now()}
 		plain := []byte("+4915112345642")
@@ -195,9 +212,7 @@ func (s *site) enrol(user string, kinds ...account.Kind) {
 		}
 		acc.Factors = append(acc.Factors, f)
 	}
-	if err := l.Parts().Store.PutAccounts(context.Background(), []account.Account{acc}); err != nil {
-		s.t.Fatal(err)
-	}
+	return acc
 }
 
 // code returns a code of the user's authenticator that has not been used in

@@ -125,8 +125,8 @@ const (
 	// resolved.
 	PathsJava
 	// PathsIIS decodes a second time, overlong UTF-8 too, takes a backslash for
-	// a slash, reads nothing after a NUL or a #, and drops dots and blanks at
-	// the end.
+	// a slash, reads nothing after a NUL, a # or a ?, and drops dots, blanks and
+	// tabs at the end.
 	PathsIIS
 )
 

@@ -62,6 +62,7 @@ func TestPathsAreReadInThreeWays(t *testing.T) {
 		{"/%63ontacts", "/%63ontacts", "/%63ontacts", "/contacts"},
 		{`/x\..\contacts`, `/x\..\contacts`, `/x\..\contacts`, "/contacts"},
 		{"/x/\xc0\xae\xc0\xae\xc0\xafcontacts", "/x/\xc0\xae\xc0\xae\xc0\xafcontacts", "/x/\xc0\xae\xc0\xae\xc0\xafcontacts", "/contacts"},
+		{"/\xc1\xa3ontacts", "/\xc1\xa3ontacts", "/\xc1\xa3ontacts", "/contacts"},
 		{"/contacts\x00.css", "/contacts\x00.css", "/contacts\x00.css", "/contacts"},
 		{"/contacts. ", "/contacts. ", "/contacts. ", "/contacts"},
 	} {
