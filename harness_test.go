@@ -2,6 +2,7 @@ package twofactor
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -38,8 +39,10 @@ type site struct {
 	url string
 	// inbox is the address of the page with the texts.
 	inbox string
-	// secret is the seed of every authenticator of the test's users.
+	// secret is the seed of every authenticator of the test's users, but where
+	// apart says that each has one of their own.
 	secret []byte
+	apart  bool
 	// log is the file that Caddy logs to.
 	log string
 	// global are further lines of the global options.
@@ -201,7 +204,7 @@ func (s *site) newAccount(l *Lease, instance, user string, kinds []account.Kind)
 		plain := []byte("+4915112345642")
 		if kind == account.KindTOTP {
 			f.TOTP = &account.TOTP{Algorithm: "SHA1", Digits: 6, Period: 30}
-			plain = s.secret
+			plain = s.seed(user)
 		} else {
 			f.Hint = "42"
 		}
@@ -230,16 +233,30 @@ func (s *site) code(user string) string {
 			}
 			if step > s.taken[user] {
 				s.taken[user] = step
-				return s.codeAt(step)
+				return s.codeFrom(s.seed(user), step)
 			}
 		}
 		time.Sleep(time.Second)
 	}
 }
 
+// seed is that of a user's authenticator.
+func (s *site) seed(user string) []byte {
+	if !s.apart {
+		return s.secret
+	}
+	sum := sha256.Sum256([]byte(user))
+	return sum[:20]
+}
+
 func (s *site) codeAt(step int64) string {
 	s.t.Helper()
-	code, err := totp.GenerateCodeCustom(challenge.FormatTOTPSecret(s.secret), time.Unix(step*30, 0),
+	return s.codeFrom(s.secret, step)
+}
+
+func (s *site) codeFrom(seed []byte, step int64) string {
+	s.t.Helper()
+	code, err := totp.GenerateCodeCustom(challenge.FormatTOTPSecret(seed), time.Unix(step*30, 0),
 		totp.ValidateOpts{Period: 30, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 	if err != nil {
 		s.t.Fatal(err)

@@ -133,6 +133,7 @@ func startRound(t *testing.T, rs roundSite) (guarded, plain *world) {
 	app, upstream := serveDemo(t, o)
 	bare, bareUpstream := serveDemo(t, o)
 	s := newSite(t)
+	s.apart = true
 	ports := map[string]string{}
 	for _, name := range []string{"SECOND", "PLAIN", "PLAINSECOND"} {
 		_, ports[name], _ = strings.Cut(freePort(t), ":")

@@ -110,7 +110,7 @@ func roundInstances() (rows []round) {
 // there is the trial at the site's second instance.
 func (tr *trial) there() *trial {
 	w := *tr.world
-	s := &site{t: tr.t, url: w.second, secret: tr.secret, taken: map[string]int64{}}
+	s := &site{t: tr.t, url: w.second, apart: true, taken: map[string]int64{}}
 	w.site = s
 	there := *tr
 	there.world = &w

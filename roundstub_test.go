@@ -2,8 +2,6 @@ package twofactor
 
 type flight struct{}
 
-func roundLogins() []round     { return nil }
-func roundTwoNames() []round   { return nil }
 func roundDoors() []round      { return nil }
 func roundTokens() []round     { return nil }
 func roundChallenges() []round { return nil }
