@@ -181,8 +181,10 @@ type trial struct {
 	theirs *client
 	// value and more are kept from what was given for the try.
 	value, more string
-	tag         string
-	trying      bool
+	// shown says that the app's answer came to the one who tries.
+	shown  bool
+	tag    string
+	trying bool
 }
 
 // run makes a try and returns the requests that had its effect.

@@ -34,7 +34,7 @@ func roundCookies() (rows []round) {
 	add("of somebody else, in two lines", "classic", bothSignedIn, contacts(func(tr *trial) []string { return []string{tr.own(tr.me) + "x=1", theirs(tr)} }), asVictim)
 	add("of somebody else, by POST", "classic", bothSignedIn, func(tr *trial) { tr.send("POST", "/contacts/export", "", nil, tr.own(tr.me)+theirs(tr)) }, asVictim)
 	add("of somebody else, by HEAD", "classic", bothSignedIn, func(tr *trial) { tr.send("HEAD", "/contacts/export", "", nil, tr.own(tr.me)+theirs(tr)) }, asVictim)
-	add("of somebody else, at a public page", "classic", bothSignedIn, func(tr *trial) { tr.send("GET", "/assets/app.css", "", nil, tr.own(tr.me)+theirs(tr)) }, asVictim)
+	add("of somebody else, at a public page", "classic", bothSignedIn, func(tr *trial) { tr.send("GET", "/assets/style.css", "", nil, tr.own(tr.me)+theirs(tr)) }, asVictim)
 	add("of somebody else, at the login page", "classic", bothSignedIn, func(tr *trial) { tr.send("GET", "/login", "", nil, theirs(tr)) }, asVictim)
 	add("of somebody else, quoted", "classic", bothSignedIn, line(func(tr *trial) string {
 		return tr.own(tr.me) + `x="; ` + theirs(tr) + `; y="`

@@ -102,7 +102,7 @@ func roundLogins() (rows []round) {
 		{name: "from another site", body: plainFields, header: http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}},
 		{name: "with our own mark", body: plainFields, header: http.Header{"User-Agent": {"caddy-twofactor"}}},
 		{name: "another method in a field", body: plainFields, header: http.Header{"X-Http-Method-Override": {"GET"}}},
-		{name: "another address in a field", body: plainFields, header: http.Header{"X-Original-Url": {"/assets/app.css"}}},
+		{name: "another address in a field", body: plainFields, header: http.Header{"X-Original-Url": {"/assets/style.css"}}},
 		{name: "asking for compression", body: plainFields, header: http.Header{"Accept-Encoding": {"gzip"}}},
 		{name: "multipart", kind: multipartKind, body: parts(`name="email"` + "\r\n\r\n{user}")},
 		{name: "multipart, unquoted", kind: multipartKind, body: parts("name=email\r\n\r\n{user}")},
@@ -143,7 +143,7 @@ func roundLogins() (rows []round) {
 		{name: "by the action", at: "index-php", path: "/index.php?action=login", body: plainFields},
 		{name: "by the action, twice", at: "index-php", path: "/index.php?action=start&action=login", body: plainFields},
 		{name: "by the action, encoded", at: "index-php", path: "/index.php?%61ction=%6cogin", body: plainFields},
-		{name: "by the action behind a path", at: "index-php", path: "/index.php/assets/app.css?action=login", body: plainFields},
+		{name: "by the action behind a path", at: "index-php", path: "/index.php/assets/style.css?action=login", body: plainFields},
 		{name: "by the action at the root", at: "index-php", path: "/?x=%zz&action=login", body: plainFields},
 
 		{name: "a link", at: "link", method: "GET", path: "/enter?user={user}&key={password}"},

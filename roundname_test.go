@@ -33,8 +33,8 @@ func roundNames() (rows []round) {
 		"with blanks around it": func(tr *trial) []string { return []string{"crm_session= " + tr.value + " "} },
 		"twice":                 func(tr *trial) []string { return []string{"crm_session=" + tr.value + "; crm_session=" + tr.value} },
 	} {
-		for _, path := range []string{"/contacts", "/login", "/assets/app.css"} {
-			if name == "percent-encoded" && path == "/assets/app.css" {
+		for _, path := range []string{"/contacts", "/login", "/assets/style.css"} {
+			if name == "percent-encoded" && path == "/assets/style.css" {
 				continue // The app reads no cookie there, and this one is not seen as it is.
 			}
 			rows = append(rows, round{group: "a session made at the app", name: name + " at " + path, at: "classic", given: aSessionMadeAtTheApp(aVisit), counts: asVictim,

@@ -15,14 +15,14 @@ func roundPaths() (rows []round) {
 			"/contacts;", "/contacts;x=1", "/contacts;/../..", "/contacts%3bx", "/contacts%3B/x", "/contacts/;x", "/contacts/export;x.css",
 			"/./contacts", "/contacts/.", "/%2e/contacts", "/x/../contacts", "/x/%2e%2e/contacts", "/x/%2E./contacts", "/assets/../contacts",
 			"/assets/%2e%2e/contacts", "/assets/..%2fcontacts", "/assets%2f..%2fcontacts", "/contacts%2fexport", "/contacts%2Fexport", "/contacts%2f",
-			"/%2fcontacts", "/%2e%2e/contacts", "/../contacts", "/contacts/export/x.css", "/contacts/export/assets/app.css", "/contacts/export/../export",
-			"/contacts?", "/contacts?x#y", "/contacts?/assets/app.css", "/contacts?%zz", "/contacts/%65xport", "http://{host}/contacts", "/profile/../contacts",
+			"/%2fcontacts", "/%2e%2e/contacts", "/../contacts", "/contacts/export/x.css", "/contacts/export/assets/style.css", "/contacts/export/../export",
+			"/contacts?", "/contacts?x#y", "/contacts?/assets/style.css", "/contacts?%zz", "/contacts/%65xport", "http://{host}/contacts", "/profile/../contacts",
 			"/login/../contacts", "/contacts?;x",
 		},
 		"Java's paths": {
 			"/a;b/../contacts", "/x/..;/contacts", "/x/..;a=b/contacts", "/assets/..;/contacts", "/assets/..;x=/;y/contacts", "/;x/contacts", "/;/contacts",
 			"/.;/contacts", "/contacts;x/export", "/contacts;.css", "/assets;x/..;y/contacts", "/%3b/contacts", "/assets/..%3b/contacts",
-			"/;x=1/;y/contacts/export", "/contacts/;x=/;y", "/assets/app.css;/../../contacts",
+			"/;x=1/;y/contacts/export", "/contacts/;x=/;y", "/assets/style.css;/../../contacts",
 		},
 		"IIS' paths": {
 			`/\contacts`, "/%5ccontacts", "/%5Ccontacts", `/x\..\contacts`, "/assets/..%5ccontacts", "/assets%5c..%5ccontacts", "/%2563ontacts",
@@ -51,7 +51,7 @@ func roundHeaders() (rows []round) {
 		"X-Original-URL", "X-Rewrite-URL", "X-Override-URL", "X-Original-URI", "X-Forwarded-Uri", "X-Forwarded-Path",
 		"x-original-url", "X-ORIGINAL-URL",
 	} {
-		for _, from := range []string{"/assets/app.css", "/profile", "/login"} {
+		for _, from := range []string{"/assets/style.css", "/profile", "/login"} {
 			if from != "/profile" && strings.ToLower(name) != "x-original-url" {
 				continue
 			}

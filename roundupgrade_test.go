@@ -25,7 +25,7 @@ func roundUpgrades() (rows []round) {
 		"two protocols":                       "GET /live HTTP/1.1\nHost: {host}\nOrigin: {origin}\n" + strings.Replace(webSocketFields, "websocket", "websocket, h2c", 1),
 		"an upgrade to HTTP/2":                "GET /contacts HTTP/1.1\nHost: {host}\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
 		"an upgrade to HTTP/2 of a POST":      "POST /contacts HTTP/1.1\nHost: {host}\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\nContent-Length: 0",
-		"an upgrade to HTTP/2 for an asset":   "GET /assets/app.css HTTP/1.1\nHost: {host}\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
+		"an upgrade to HTTP/2 for an asset":   "GET /assets/style.css HTTP/1.1\nHost: {host}\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
 		"an upgrade to an unknown protocol":   "GET /contacts HTTP/1.1\nHost: {host}\nConnection: Upgrade\nUpgrade: foo/2",
 		"an upgrade to TLS":                   "GET /contacts HTTP/1.1\nHost: {host}\nConnection: Upgrade\nUpgrade: TLS/1.2",
 		"an upgrade that no Connection names": "GET /contacts HTTP/1.1\nHost: {host}\nUpgrade: h2c",

@@ -128,3 +128,17 @@ func (a *App) NewSession(email string) string {
 	defer a.mu.Unlock()
 	return a.sessions.start(u.Email, a.opts.Now()).current
 }
+
+// Join signs a user in to a session that there is, beside those who are, as if
+// at the app directly; see Options.SeveralUsers. It panics if the app has no
+// such user or no such session.
+func (a *App) Join(session, email string) {
+	u, known := a.users[fold(email)]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v, there := a.sessions.values[session]
+	if !known || !there {
+		panic("demoapp: no user " + email + " or no such session")
+	}
+	v.session.users = append(v.session.users, u.Email)
+}
