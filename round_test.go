@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -106,7 +107,7 @@ type world struct {
 	next int
 	// tries counts the trials.
 	tries int
-	// flights are the logins that are on their way, see slowLogin.
+	// flight is the last login that was on its way; see aLoginOnItsWay.
 	flight *flight
 	// second is the address of the site's second instance, if it has one.
 	second string
@@ -146,7 +147,7 @@ func startRound(t *testing.T, rs roundSite) (guarded, plain *world) {
 		s.enrolAll(instance, everyRoundUser(), account.KindTOTP)
 	}
 	guarded = &world{site: s, app: app, options: app.Options(), guarded: true, second: "http://localhost:" + ports["SECOND"]}
-	at := &site{t: t, url: "http://localhost:" + ports["PLAIN"]}
+	at := &site{t: t, url: "http://localhost:" + ports["PLAIN"], apart: true, taken: map[string]int64{}}
 	plain = &world{site: at, app: bare, options: bare.Options(), second: "http://localhost:" + ports["PLAINSECOND"]}
 	return guarded, plain
 }
@@ -181,6 +182,7 @@ type trial struct {
 	theirs *client
 	// value and more are kept from what was given for the try.
 	value, more string
+	form        url.Values
 	// shown says that the app's answer came to the one who tries.
 	shown  bool
 	tag    string
