@@ -55,3 +55,26 @@ func BenchmarkWatch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCondition asks for a field with two values.
+func BenchmarkCondition(b *testing.B) {
+	for _, c := range []struct{ name, query, contentType, body string }{
+		{"no body, no query", "", "none", ""},
+		{"a query", "page=3&sort=name&q=some+text", "none", ""},
+		{"a small form", "", formType, "csrf=0123456789abcdef&action=view&ids=1&ids=2&ids=3"},
+		{"64 KiB of a form", "", formType, strings.Repeat("name=some+value&", cap64/16)},
+		{"64 KiB of JSON", "", jsonType, `{"a":[` + strings.Repeat(`{"name":"some text","n":17},`, cap64/28-1) + `0]}`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			r := vector{query: c.query, contentType: c.contentType, body: c.body}.request(b)
+			part := read(b, r)
+			b.SetBytes(int64(len(c.body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if deleting.In(r.URL.RawQuery, part) != Absent {
+					b.Fatal("it is there")
+				}
+			}
+		})
+	}
+}

@@ -25,7 +25,9 @@ type Body struct {
 // are left unread if they are longer than limit or of unknown length, since
 // they may be streams in which the client waits for an answer.
 //
-// An error is that of reading the body.
+// What was read already, and nobody has read on since, is not read again. An
+// error is that of reading the body; what came before it is put back too, and
+// then the error.
 func Read(r *http.Request, limit int64) (*Body, error) {
 	b := &Body{limit: limit}
 	if r.Body == nil || r.Body == http.NoBody || isTunnel(r) {
@@ -36,11 +38,15 @@ func Read(r *http.Request, limit int64) (*Body, error) {
 	if b.media.kind == kindOpaque && !b.media.gzip && (r.ContentLength < 0 || r.ContentLength > limit) {
 		return b, nil
 	}
-	raw, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
-		return nil, err
+	raw, known := readBefore(r.Body, limit)
+	if !known {
+		var err error
+		if raw, err = io.ReadAll(io.LimitReader(r.Body, limit+1)); err != nil {
+			r.Body = &joined{Reader: io.MultiReader(bytes.NewReader(raw), failing{err}), Closer: r.Body, begun: true}
+			return nil, err
+		}
+		r.Body = &joined{Reader: io.MultiReader(bytes.NewReader(raw), r.Body), Closer: r.Body, raw: raw, limit: limit}
 	}
-	r.Body = &joined{Reader: io.MultiReader(bytes.NewReader(raw), r.Body), Closer: r.Body}
 	b.raw = raw
 	b.whole = int64(len(raw)) <= limit
 	if b.media.gzip && isOpaqueInside(raw) {
@@ -62,7 +68,33 @@ func (b *Body) Met() bool { return b.met.Load() }
 type joined struct {
 	io.Reader
 	io.Closer
+	// raw is what it begins with, read up to limit, until somebody has begun to
+	// read it.
+	raw   []byte
+	limit int64
+	begun bool
 }
+
+// Read reads on.
+func (j *joined) Read(p []byte) (int, error) {
+	j.raw, j.begun = nil, true
+	return j.Reader.Read(p)
+}
+
+// readBefore returns what a body begins with, if Read has put that back.
+func readBefore(body io.ReadCloser, limit int64) (raw []byte, known bool) {
+	j, ok := body.(*joined)
+	if !ok || j.begun || j.limit != limit {
+		return nil, false
+	}
+	return j.raw, true
+}
+
+// failing is a reader of nothing but an error.
+type failing struct{ err error }
+
+// Read returns the error.
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // isTunnel says whether what looks like a body is one half of a WebSocket
 // (RFC 8441, RFC 9220), as Caddy's reverse proxy tells it.

@@ -153,7 +153,7 @@ func (s *jsonScanner) value(c byte) *Error {
 		}
 		return nil
 	case c == '{', c == '[':
-		s.notText()
+		s.notText(nil)
 		if len(s.stack) == maxDepth {
 			return brokenJSON("it is nested too deep")
 		}
@@ -238,18 +238,19 @@ func (s *jsonScanner) endLiteral() *Error {
 	default:
 		return brokenJSON("a number or word is none")
 	}
-	s.notText()
+	s.notText(s.literal)
 	s.valued()
 	return nil
 }
 
-// notText tells the sink that the wanted value is no string.
-func (s *jsonScanner) notText() {
+// notText tells the sink that the wanted value is no string; literal is nil for
+// an object or an array.
+func (s *jsonScanner) notText(literal []byte) {
 	if !s.want {
 		return
 	}
 	s.want = false
-	s.f.value, s.f.notText = nil, true
+	s.f.value, s.f.notText = literal, true
 	s.to.value(&s.f)
 }
 

@@ -35,7 +35,8 @@ type field struct {
 	file, odd bool
 	// charset is what the part says of its value.
 	charset charset
-	// notText says that the JSON value is no string.
+	// notText says that the JSON value is no string; value is then the number or
+	// word as it is written, nil for an object or an array.
 	notText bool
 }
 

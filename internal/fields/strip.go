@@ -46,7 +46,7 @@ func (b *Body) IsJSON() bool { return b.media.kind == kindJSON }
 // replace puts another body in place of the one that was read.
 func (b *Body) replace(r *http.Request, raw []byte) {
 	b.raw = raw
-	r.Body = &joined{Reader: bytes.NewReader(raw), Closer: r.Body}
+	r.Body = &joined{Reader: bytes.NewReader(raw), Closer: r.Body, raw: raw, limit: b.limit}
 	if r.ContentLength < 0 {
 		return // it came in chunks and goes on in chunks
 	}

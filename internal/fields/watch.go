@@ -17,7 +17,7 @@ const watchChunk = 32 << 10
 // has been called once. A body that cannot be read for certain counts as met
 // if it may carry the fields.
 //
-// Watch may be called for several logins.
+// Watch may be called for several logins, before the body is read on.
 func (b *Body) Watch(r *http.Request, user, password string, met func()) {
 	if b.whole || r.Body == nil {
 		return
@@ -30,19 +30,30 @@ func (b *Body) Watch(r *http.Request, user, password string, met func()) {
 }
 
 func (b *Body) watch(r *http.Request, j *judge, met func()) {
-	r.Body = &watched{src: r.Body, judge: j, met: func() {
+	one := watcher{j, func() {
 		b.met.Store(true)
 		if met != nil {
 			met()
 		}
 	}}
+	if w, ok := r.Body.(*watched); ok && w.bufs[0] == nil && !w.free {
+		w.all = append(w.all, one)
+		return
+	}
+	r.Body = &watched{src: r.Body, all: []watcher{one}}
+}
+
+// watcher is a judge of a watched body, and what is called if it finds what it
+// looks for.
+type watcher struct {
+	*judge
+	met func()
 }
 
 // watched is a body that is judged one chunk ahead.
 type watched struct {
-	src   io.ReadCloser
-	judge *judge
-	met   func()
+	src io.ReadCloser
+	all []watcher
 
 	bufs   [2][]byte
 	ready  []byte // judged, and so is what comes after it
@@ -84,18 +95,22 @@ func (w *watched) advance() {
 		w.bufs[w.turn] = buf
 	}
 	n, err := w.src.Read(buf)
-	w.judge.feed(buf[:n], err == io.EOF)
-	if w.judge.found() {
-		w.failed = true
-		w.met()
-		return
+	idle := true
+	for _, one := range w.all {
+		one.feed(buf[:n], err == io.EOF)
+		if one.found() {
+			w.failed = true
+			one.met()
+			return
+		}
+		idle = idle && one.idle()
 	}
 	w.err = err
 	if err != nil && err != io.EOF {
 		w.ready, w.ahead = nil, nil // the end was never judged
 		return
 	}
-	w.free = w.judge.idle()
+	w.free = idle
 	if n == 0 {
 		return
 	}
