@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
 )
 
 // matchers adds one set of matchers: a matcher token or a block of matchers.
@@ -134,6 +136,9 @@ func (d *directive) lookAhead(word string) error {
 func checkSet(at caddyfile.Token, word string, set caddy.ModuleMap) error {
 	if len(set) == 0 {
 		return errAt(at, "the matcher of %s is empty, and would match every request; write * if that is meant", word)
+	}
+	if (word == "public" || word == "allow_path") && asksForField(set) {
+		return errAt(at, "%s cannot be told by %w", word, handler.ErrOpens)
 	}
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		switch string(set[name]) {

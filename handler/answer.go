@@ -66,7 +66,7 @@ func (v *visit) ways(m page.Message) []page.Way {
 	}
 	challenge := page.Way{Name: page.WayChallenge, To: v.challengeAddress()}
 	switch m {
-	case page.Blocked, page.MaliciousPath, page.Denied:
+	case page.Blocked, page.MaliciousPath, page.Denied, page.RequestTooLarge:
 		return nil
 	case page.NotFound:
 		return []page.Way{{Name: page.WayHome, To: "/"}}

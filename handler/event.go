@@ -126,6 +126,8 @@ const (
 	OldStanding  Result = "standing_changed"
 	PlainHTTP    Result = "plain_http"
 
+	FieldBeyondCap Result = "field_beyond_cap"
+
 	SendTaken   Result = "taken"
 	SendFailed  Result = "failed"
 	SendUnknown Result = "unknown"
@@ -184,8 +186,8 @@ func Kinds() []KindInfo {
 			"a login cannot be read for certain and was refused"},
 		{FromElsewhere, Critical, true, []Result{InLogin, InForm, ForStepUp},
 			"a page of another site sent a login into a session here, a form of ours, or a form to a step-up route"},
-		{Refused, Critical, true, []Result{Result(page.Blocked), Result(page.MaliciousPath), NotALogin, Result(page.StepUpNoFactor)},
-			"a blocked route, a path with two readings, an app session that no declared login has opened, or a step-up of an account without a factor"},
+		{Refused, Critical, true, []Result{Result(page.Blocked), Result(page.MaliciousPath), NotALogin, FieldBeyondCap, Result(page.StepUpNoFactor)},
+			"a blocked route, a path with two readings, an app session that no declared login has opened, a field that a rule asks for (`detail` is the rule) beyond the 64 KiB of a body that are read, or a step-up of an account without a factor"},
 		{CookieWithheld, Warn, true, []Result{NoCredential, NotSealed, OldStanding},
 			"a cookie of the app was kept back: a credential outside a login, one that could not be sealed (`detail` is its name), or all of an answer whose session or line is another by now"},
 		{SessionSuspended, Info, true, []Result{InLogin},
@@ -238,7 +240,7 @@ func pageResults() []Result {
 		page.BodyTooLarge, page.LoginRunning, page.Blocked, page.SignInNeeded, page.CodeNeeded,
 		page.ChallengeExpired, page.AlreadyUsed, page.NewerSignIn, page.Cancelled, page.StoreUnavailable,
 		page.Denied, page.MaliciousPath, page.LoginLoop, page.FormExpired, page.HoldLost,
-		page.SessionEnded, page.NotFound, page.SignInOnceMore,
+		page.SessionEnded, page.NotFound, page.SignInOnceMore, page.RequestTooLarge,
 		page.StepUpNeeded, page.StepUpElsewhere, page.StepUpTooLarge, page.StepUpCancelled, page.StepUpExpired,
 		page.StepUpUsed, page.StepUpLost, page.StepUpNotSent, page.StepUpNoFactor, page.StepUpPassed,
 	} {

@@ -226,6 +226,9 @@ func (v *visit) refuseLogin(err error) error {
 	case errors.As(err, &unread):
 		return v.unreadable(page.Reason(unread.Reason), unread.Detail)
 	case errors.Is(err, errBodyTooLarge), errors.As(err, &tooLarge):
+		if v.cutByField() {
+			return v.message(page.MessagePage{Message: page.RequestTooLarge, Host: v.site(), Ways: v.ways(page.RequestTooLarge)})
+		}
 		if !v.cutOff() {
 			v.record(Event{Kind: LoginFailed, Result: Result(page.BodyTooLarge)})
 		}

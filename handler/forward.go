@@ -193,6 +193,7 @@ func (v *visit) leadsToProtected(status int, h http.Header) bool {
 	r := *v.r
 	r.Method, r.URL = http.MethodGet, &url.URL{Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery}
 	to.r, to.orig, to.allPaths = &r, r.URL, nil
+	to.withoutBody()
 	protected, err := to.isProtected()
 	return err != nil || protected
 }

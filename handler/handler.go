@@ -150,6 +150,9 @@ type Gate struct {
 	nobody atomic.Bool
 	// watch is nil but in mode observe.
 	watch *watcher
+	// fieldRules are the rules that ask for fields of query and body, by their
+	// first set; nil if there are none.
+	fieldRules map[*caddyhttp.MatcherSet]*fieldRule
 	// rooms are those that are not in use.
 	rooms sync.Pool
 }
@@ -177,6 +180,9 @@ func New(c Config) (*Gate, error) {
 	}
 	if c.Observe {
 		g.watch = newWatcher(g)
+	}
+	if err := g.findFieldRules(); err != nil {
+		return nil, err
 	}
 	var err error
 	if g.readable, err = cookie.NewMatcher(append(csrfNames[:len(csrfNames):len(csrfNames)], c.Readable...)...); err != nil {
@@ -362,7 +368,7 @@ func (v *visit) isProtected() (bool, error) {
 	if v.isLoginPage() {
 		return false, nil
 	}
-	protected, err := v.matches(v.g.Protect)
+	protected, err := v.matchesProtect()
 	if err != nil || !protected {
 		return err != nil, err
 	}

@@ -178,13 +178,16 @@ func (v *visit) matchesAll(ms caddyhttp.MatcherSets) (bool, error) {
 // asks reports whether a matcher matches the request in the i-th reading of its
 // path by any of its methods, or by all.
 func (v *visit) asks(ms caddyhttp.MatcherSets, i int, all bool) (bool, error) {
-	r := v.reading(i)
+	r := v.forRule(v.reading(i), ms)
 	ok, err := ms.AnyMatchWithError(r)
 	for n := 0; err == nil && ok == all && n < len(v.methods); n++ {
 		other := *r
 		other.Method = v.methods[n]
 		ok, err = ms.AnyMatchWithError(&other)
+		r.Body = other.Body
 	}
+	// A matcher that has read of the body has put it back there.
+	v.r.Body = r.Body
 	return ok, err
 }
 

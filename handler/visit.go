@@ -71,6 +71,12 @@ type visit struct {
 
 	protected bool
 	body      *requestBody
+	// said is what the request has of the fields that rules have asked for, and
+	// beyond are the rules that could not be decided. cutBy is nil if none of
+	// them is watched for.
+	said   []fieldSaid
+	beyond []beyondCap
+	cutBy  *cutBy
 	// turn is since when nobody can have been logged in under the opened values
 	// without the proven cache knowing it; asking says that a proof was asked
 	// for before the request went on, and running that the request is one that

@@ -27,6 +27,7 @@ func (v *visit) watchBody() *watchedBody {
 	if !v.hasBody() {
 		return nil
 	}
+	v.watchRules()
 	// The body is read while the answer comes, which may change the visit.
 	asked := *v
 	v.sent = &asked

@@ -26,6 +26,9 @@ const (
 	Unreadable Message = "unreadable"
 	// BodyTooLarge (413): a login's body is beyond the cap.
 	BodyTooLarge Message = "body_too_large"
+	// RequestTooLarge (413): beyond what is read of a body before it is
+	// forwarded stood a field that a rule asks for.
+	RequestTooLarge Message = "request_too_large"
 	// LoginRunning (503): another login of this browser has not ended yet.
 	LoginRunning Message = "login_running"
 	// Blocked (403): the operator has blocked the route.
@@ -80,6 +83,7 @@ var messages = map[Message]messageSpec{
 	AnswerTooLarge:   {http.StatusBadGateway, true},
 	Unreadable:       {http.StatusBadRequest, true},
 	BodyTooLarge:     {http.StatusRequestEntityTooLarge, true},
+	RequestTooLarge:  {http.StatusRequestEntityTooLarge, true},
 	LoginRunning:     {http.StatusServiceUnavailable, true},
 	Blocked:          {http.StatusForbidden, true},
 	SignInNeeded:     {http.StatusUnauthorized, false},

@@ -1,0 +1,205 @@
+package handler
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-twofactor/caddy-twofactor/internal/fields"
+)
+
+// Rules may tell a request by a field, of which a body can have more than is
+// read before it is forwarded. What such a rule cannot know by then it watches
+// for while the body streams to the app.
+
+// fieldRule is a rule that asks for fields.
+type fieldRule struct {
+	// name is the rule's in the operator's config: "block", "login 2".
+	name string
+	kind ruleKind
+}
+
+type ruleKind int
+
+const (
+	// ruleCloses is for rules that keep a request from the app, or end
+	// something: a request that meets one beyond the cap is cut off.
+	ruleCloses ruleKind = iota
+	ruleLogin
+	ruleProtect
+	// ruleToken finds what opens nothing if it is not found.
+	ruleToken
+	// ruleOpens may not ask for a field.
+	ruleOpens
+)
+
+// beyondCap is a rule that could not be decided in the part of the body that
+// was read.
+type beyondCap struct {
+	rule  *fieldRule
+	asked *FieldMatcher
+}
+
+// fieldSaid is what the request says of a matcher.
+type fieldSaid struct {
+	asked   *FieldMatcher
+	verdict fields.Verdict
+}
+
+// findFieldRules notes which rules ask for fields, and refuses those that may
+// not. It puts what asks for a field behind what else a matcher asks for, so
+// that a body is read only where the rest of the matcher matches.
+func (g *Gate) findFieldRules() error {
+	rules := map[*caddyhttp.MatcherSet]*fieldRule{}
+	add := func(name string, kind ruleKind, sets caddyhttp.MatcherSets) error {
+		if !asksForFields(sets) {
+			return nil
+		}
+		if kind == ruleOpens {
+			return fmt.Errorf("%s cannot be told by %w", name, ErrOpens)
+		}
+		rules[&sets[0]] = &fieldRule{name, kind}
+		return nil
+	}
+	err := errors.Join(
+		add("public", ruleOpens, g.Public), add("allow_path", ruleOpens, g.AllowPath),
+		add("block", ruleCloses, g.Block), add("protect", ruleProtect, g.Protect), add("logout", ruleCloses, g.Logout))
+	for i := range g.Logins {
+		err = errors.Join(err, add(fmt.Sprintf("login %d", i+1), ruleLogin, g.Logins[i].Match))
+	}
+	for i := range g.Tokens {
+		err = errors.Join(err, add(fmt.Sprintf("token %d", i+1), ruleToken, g.Tokens[i].Match))
+	}
+	if len(rules) > 0 {
+		g.fieldRules = rules
+	}
+	return err
+}
+
+// ErrOpens says why a rule that opens something may not ask for a field.
+var ErrOpens = errors.New("two_factor_field: a field can stand beyond the 65536 bytes of a body that are read before it is forwarded, and this rule opens something; tell it by path, method or header")
+
+// asksForFields reports whether any matcher of the sets asks for a field, within
+// not too, and puts those behind the others.
+func asksForFields(sets caddyhttp.MatcherSets) (found bool) {
+	for _, set := range sets {
+		slices.SortStableFunc(set, func(a, b any) int { return cmp.Compare(fieldRank(a), fieldRank(b)) })
+		found = found || len(set) > 0 && fieldRank(set[len(set)-1]) > 0
+	}
+	return found
+}
+
+// fieldRank is 0 for a matcher that asks for no field, 1 for a not with one that
+// does, and 2 for one that does itself.
+func fieldRank(matcher any) int {
+	switch m := matcher.(type) {
+	case interface{ FieldMatcher() *FieldMatcher }:
+		return 2
+	case *caddyhttp.MatchNot:
+		if asksForFields(m.MatcherSets) {
+			return 1
+		}
+	}
+	return 0
+}
+
+// hasField answers a matcher that asks for a field. One that cannot be decided
+// yet is noted: all else of its set has matched by then.
+func (v *visit) hasField(r *http.Request, rule *fieldRule, m *FieldMatcher) (bool, error) {
+	said, err := v.sayField(r, m)
+	if err != nil || said != fields.Beyond {
+		return said == fields.Present, err
+	}
+	if m.nots > 0 || rule.kind == ruleLogin {
+		if !v.body.IsOpaque() {
+			return true, nil
+		}
+		if m.nots > 0 {
+			return false, nil
+		}
+	}
+	if b := (beyondCap{rule, m}); !slices.Contains(v.beyond, b) {
+		v.beyond = append(v.beyond, b)
+	}
+	return false, nil
+}
+
+// sayField says what the request has of a field, judged once. What is asked is r,
+// a copy of the request, which has its body.
+func (v *visit) sayField(r *http.Request, m *FieldMatcher) (fields.Verdict, error) {
+	for i := range v.said {
+		if v.said[i].asked == m {
+			return v.said[i].verdict, nil
+		}
+	}
+	if v.hasBody() {
+		v.r.Body = r.Body
+		err := v.readBody()
+		r.Body = v.r.Body
+		if err != nil {
+			return fields.Absent, err
+		}
+	}
+	said := m.say(v.r.URL.RawQuery, v.body)
+	v.said = append(v.said, fieldSaid{m, said})
+	return said, nil
+}
+
+// matchesProtect reports whether protect matches. In a verified session it
+// counts as matching where it cannot be decided: that costs the session nothing.
+func (v *visit) matchesProtect() (bool, error) {
+	protected, err := v.matches(v.g.Protect)
+	return protected || v.verified() && slices.ContainsFunc(v.beyond, func(b beyondCap) bool { return b.rule.kind == ruleProtect }), err
+}
+
+// watchRules watches a body for the fields of rules that could not be decided.
+func (v *visit) watchRules() {
+	if v.g.fieldRules == nil {
+		return
+	}
+	// It is asked again when the body may be read on; an error shows then.
+	_, _ = v.isLogout()
+	for _, b := range v.beyond {
+		switch b.rule.kind {
+		case ruleToken:
+			continue
+		case ruleProtect:
+			if public, err := v.matchesAll(v.g.Public); v.protected || err == nil && public {
+				continue
+			}
+		}
+		if v.cutBy == nil {
+			v.cutBy = new(cutBy)
+		}
+		from := v.browser()
+		v.body.WatchFor(v.r, b.asked.condition, func() { v.metField(from, b) })
+	}
+}
+
+// metField is called, as metLogin is, when a body that streams to the app turns
+// out to carry a field that a rule asks for.
+func (v *visit) metField(from browser, b beyondCap) {
+	if b.rule.kind == ruleLogin {
+		v.metLogin(from)
+		return
+	}
+	v.cutBy.Store(true)
+	v.g.Logger.Error("a field that a rule asks for stood in a body beyond 65536 bytes: the request was cut off",
+		zap.String("rule", b.rule.name), zap.Strings("fields", b.asked.names), zap.String("path", v.orig.Path))
+	v.recordFrom(from, Event{Kind: Refused, Result: FieldBeyondCap, Detail: b.rule.name})
+}
+
+// cutByField reports whether the request was cut off for a field of a rule that
+// is no login.
+func (v *visit) cutByField() bool { return v.cutBy != nil && v.cutBy.Load() }
+
+// withoutBody makes a copy of the visit one of a request without a body.
+func (v *visit) withoutBody() {
+	v.body, v.said, v.beyond = nil, nil, nil
+	v.r.Body, v.r.ContentLength = http.NoBody, 0
+}
