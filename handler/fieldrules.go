@@ -72,6 +72,9 @@ func (g *Gate) findFieldRules() error {
 	for i := range g.Logins {
 		err = errors.Join(err, add(fmt.Sprintf("login %d", i+1), ruleLogin, g.Logins[i].Match))
 	}
+	for i := range g.StepUps {
+		err = errors.Join(err, add(fmt.Sprintf("step_up %d", i+1), ruleCloses, g.StepUps[i].Match))
+	}
 	for i := range g.Tokens {
 		err = errors.Join(err, add(fmt.Sprintf("token %d", i+1), ruleToken, g.Tokens[i].Match))
 	}

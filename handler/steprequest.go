@@ -237,7 +237,7 @@ func (v *visit) put(held *heldRequest) {
 	}
 	v.came = cameWithOf(r)
 	v.methods, _ = otherMethods(r)
-	v.body, v.allPaths = nil, nil
+	v.body, v.said, v.beyond, v.allPaths = nil, nil, nil, nil
 }
 
 // isIdentityHeader reports whether the identity is read from this field.
