@@ -275,9 +275,6 @@ func (q *question) stepUp(t *txn, p *store.PassStepUp, now time.Time) error {
 		Created: v.Created, LastSeen: now, Expires: now.Add(account.MovedFor),
 		Steps: &account.Steps{MovedTo: p.Next},
 	}
-	if v.Expires.Before(left.Expires) {
-		left.Expires = v.Expires
-	}
 	v.ID = p.Next
 	if err := t.putSession(&left); err != nil {
 		return err

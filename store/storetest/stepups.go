@@ -205,8 +205,11 @@ func openStepUpTests() []test {
 			_, err := f.s.ShowStepUp(f.ctx, v.ID, u.Challenge.ID, "/", f.now)
 			f.must(err)
 			f.beginStepUp(v)
+			last := f.session(v.ID)
+			lastWant := *last.Steps.Clone()
 			f.steppedUp(v, store.StepUp{Challenge: u.Challenge}, f.stepOf(v, u, 100))
 			same(t, before.Steps, want)
+			same(t, last.Steps, lastWant)
 		}},
 	}
 }
