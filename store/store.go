@@ -142,7 +142,7 @@ type Sessions interface {
 
 // Begin is what a right password records, all or nothing.
 type Begin struct {
-	// Session is the new session, pending or verified.
+	// Session is the new session, pending or verified, without step-ups.
 	Session account.Session
 	// Challenge and Hold belong to a pending session; nil for a verified one.
 	// For each factor of the challenge that is a phone nothing is sent yet.
@@ -203,7 +203,8 @@ type StepUps interface {
 	// Where the session has one for the same request that is open or waits and
 	// has not expired, that is returned and nothing is recorded, but that a
 	// waiting one is opened, with the hold, if the new one is open. It returns
-	// ErrConflict if a challenge of that id is there already.
+	// ErrConflict if a challenge of that id is there already, and ErrNotFound if
+	// the challenge is not of the session's instance, account and standing.
 	OpenStepUp(ctx context.Context, s StepUp, now time.Time) (account.Challenge, error)
 	// ShowStepUp opens a step-up that waits, with the page that it leads back
 	// to, and returns it; one that is open already is returned as it is. The
@@ -324,7 +325,8 @@ type Pass struct {
 	Step      int64
 	CodeHash  [32]byte
 	// Next is the session that takes the pending one's place: verified, or in
-	// account.StateAgain. It is of the same instance and account.
+	// account.StateAgain. It is of the same instance and account, and without
+	// step-ups.
 	Next account.Session
 }
 
