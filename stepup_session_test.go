@@ -142,3 +142,26 @@ func TestStepUpsOfSeveralTabsAndUsersDoNotMix(t *testing.T) {
 		t.Fatalf("what reached the app: %+v", got)
 	}
 }
+
+func TestWhatAScriptMadeWaitIsHeldWhenThePersonSendsItAsAForm(t *testing.T) {
+	app, s := stepSite(t, exportOnce)
+	bob := s.client()
+	bob.signIn("bob@example.com", "battery staple")
+	form := hidden(bob.get("/contacts").body, "separator")
+	form.Del("")
+	mustSay(t, bob.do(http.MethodPost, "/contacts/export", strings.NewReader(form.Encode()), withHeaders(script, urlencoded)), http.StatusForbidden)
+	r := bob.step(bob.post("/contacts/export", form))
+	mustSay(t, r, http.StatusOK)
+	if got := exports(app); len(got) != 1 || string(got[0].Body) != form.Encode() {
+		t.Fatalf("what reached the app: %+v", got)
+	}
+	// The same, once a page has shown what waits.
+	next := hidden(bob.get("/contacts").body, "separator")
+	next.Del("")
+	mustSay(t, bob.do(http.MethodPost, "/contacts/export", strings.NewReader(next.Encode()), withHeaders(script, urlencoded)), http.StatusForbidden)
+	bob.askedFor(bob.get("/contacts"))
+	mustSay(t, bob.step(bob.post("/contacts/export", next)), http.StatusOK)
+	if got := exports(app); len(got) != 2 {
+		t.Fatalf("%d exports reached the app, want 2", len(got))
+	}
+}

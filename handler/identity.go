@@ -115,6 +115,7 @@ func (a *attempt) suspendOnly() error {
 	if err != nil {
 		return err
 	}
-	a.old = &s
+	// A step-up may have given it another id meanwhile.
+	a.old, a.sessionID = &s, s.ID
 	return nil
 }

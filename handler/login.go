@@ -103,7 +103,8 @@ func (a *attempt) suspend() error {
 	if err != nil {
 		return err
 	}
-	a.old = &s
+	// A step-up may have given it another id meanwhile.
+	a.old, a.sessionID = &s, s.ID
 	a.recordSession(SessionSuspended, InLogin, &s)
 	if s.State == account.StateVerified && !a.anothers {
 		a.wasVerified = true

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
@@ -185,7 +187,7 @@ func (v *visit) stepPassed(ch *account.Challenge, passed *challenge.Passed) erro
 		}
 		return v.redirect(ch.Back)
 	}
-	held, err := v.openRequest(&passed.Hold)
+	held, err := v.openRequest(ch.Request, &passed.Hold)
 	if err != nil {
 		p := v.refusal(page.StepUpNotSent, err)
 		p.Doing = ch.Action
@@ -278,7 +280,10 @@ func (v *visit) showWaiting() (bool, error) {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrSpent):
 		return false, nil
 	case err != nil:
-		return true, v.refuse(page.StoreUnavailable, err)
+		// Nothing opens by it: the page is shown, and what waits goes on waiting.
+		v.storeFailed()
+		v.g.Logger.Error("a step-up that waits could not be shown", zap.Error(err))
+		return false, nil
 	}
 	return true, v.redirect(v.stepAddress(ch.ID))
 }

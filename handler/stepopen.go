@@ -129,10 +129,10 @@ func (v *visit) holdStep(id account.RequestID, routes []*StepUp) error {
 	}
 	u := store.StepUp{Challenge: ch}
 	if ch.Once || ch.Address == "" || v.r.Method != http.MethodGet {
-		if u.Hold, err = v.holdRequest(ch.ID); err != nil {
+		if u.Hold, err = v.holdRequest(&ch); err != nil {
 			return v.refuseUnkept(routes, err)
 		}
-		u.Hold.Expires, u.Challenge.Held = ch.Expires, true
+		u.Challenge.Held = true
 	}
 	return v.openStep(u, acc, routes)
 }
@@ -287,7 +287,7 @@ func (v *visit) sealElsewhere(e elsewhere) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(v.parts.Ring.Seal(purposeElsewhere, v.requestBinding(""), plain, v.now)), nil
+	return base64.RawURLEncoding.EncodeToString(v.parts.Ring.Seal(purposeElsewhere, v.requestBinding(account.RequestID{}), plain, v.now)), nil
 }
 
 // goOnFromElsewhere opens the step-up that the person asked for by the button.
@@ -303,7 +303,7 @@ func (v *visit) goOnFromElsewhere(form url.Values) error {
 	if err != nil {
 		return v.refuse(page.FormExpired, nil)
 	}
-	plain, err := v.parts.Ring.Open(purposeElsewhere, v.requestBinding(""), sealed, v.now)
+	plain, err := v.parts.Ring.Open(purposeElsewhere, v.requestBinding(account.RequestID{}), sealed, v.now)
 	if err != nil {
 		return v.refuse(page.FormExpired, nil)
 	}
@@ -323,10 +323,10 @@ func (v *visit) goOnFromElsewhere(form url.Values) error {
 	u := store.StepUp{Challenge: ch}
 	if ch.Once || ch.Address == "" {
 		held := &heldRequest{Method: http.MethodGet, At: e.Address, Host: v.r.Host, Header: http.Header{}}
-		if u.Hold, err = v.sealRequest(held, ch.ID); err != nil {
+		if u.Hold, err = v.sealRequest(held, &ch); err != nil {
 			return v.refuse(page.StepUpElsewhere, err)
 		}
-		u.Hold.Expires, u.Challenge.Held = ch.Expires, true
+		u.Challenge.Held = true
 	}
 	return v.openStep(u, acc, named)
 }

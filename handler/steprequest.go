@@ -143,7 +143,7 @@ var notHeld = []string{
 }
 
 // holdRequest seals the request as it stands.
-func (v *visit) holdRequest(challenge string) (*account.Hold, error) {
+func (v *visit) holdRequest(ch *account.Challenge) (*account.Hold, error) {
 	body, err := v.wholeBody()
 	if err != nil {
 		return nil, err
@@ -155,13 +155,13 @@ func (v *visit) holdRequest(challenge string) (*account.Hold, error) {
 	for _, name := range notHeld {
 		delete(held.Header, name)
 	}
-	return v.sealRequest(&held, challenge)
+	return v.sealRequest(&held, ch)
 }
 
 // purposeRequest is the purpose of the key that held requests are sealed with.
 const purposeRequest seal.Purpose = "request"
 
-func (v *visit) sealRequest(held *heldRequest, challenge string) (*account.Hold, error) {
+func (v *visit) sealRequest(held *heldRequest, ch *account.Challenge) (*account.Hold, error) {
 	head, err := json.Marshal(held)
 	if err != nil {
 		return nil, fmt.Errorf("hold a request: %w", err)
@@ -172,18 +172,19 @@ func (v *visit) sealRequest(held *heldRequest, challenge string) (*account.Hold,
 	plain := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(head)+len(held.body)), uint32(len(head)))
 	plain = append(append(plain, head...), held.body...)
 	return &account.Hold{
-		Challenge: challenge, Instance: v.g.Instance,
-		Sealed: v.parts.Ring.Seal(purposeRequest, v.requestBinding(challenge), plain, v.now),
+		Challenge: ch.ID, Instance: v.g.Instance, Expires: ch.Expires,
+		Sealed: v.parts.Ring.Seal(purposeRequest, v.requestBinding(ch.Request), plain, v.now),
 	}, nil
 }
 
-// requestBinding binds a held request to its challenge and to the session.
-func (v *visit) requestBinding(challenge string) []byte {
-	return append(append([]byte(v.g.Instance+"\x00"), v.session.Standing[:]...), challenge...)
+// requestBinding binds what is held of a request to it and to the session. Its
+// challenge may be one that was there before.
+func (v *visit) requestBinding(id account.RequestID) []byte {
+	return append(append([]byte(v.g.Instance+"\x00"), v.session.Standing[:]...), id[:]...)
 }
 
-func (v *visit) openRequest(hold *account.Hold) (*heldRequest, error) {
-	plain, err := v.parts.Ring.Open(purposeRequest, v.requestBinding(hold.Challenge), hold.Sealed, v.now)
+func (v *visit) openRequest(id account.RequestID, hold *account.Hold) (*heldRequest, error) {
+	plain, err := v.parts.Ring.Open(purposeRequest, v.requestBinding(id), hold.Sealed, v.now)
 	if err != nil {
 		return nil, fmt.Errorf("open a held request: %w", err)
 	}

@@ -201,8 +201,9 @@ type Challenges interface {
 type StepUps interface {
 	// OpenStepUp records a step-up, open or waiting, and its hold; see StepUp.
 	// Where the session has one for the same request that is open or waits and
-	// has not expired, that is returned and nothing is recorded, but that a
-	// waiting one is opened, with the hold, if the new one is open. It returns
+	// has not expired, that is returned and nothing is recorded, but that one
+	// which waits is opened if the new one is open, and that one for which
+	// nothing is held gets the new one's hold. It returns
 	// ErrConflict if a challenge of that id is there already, and ErrNotFound if
 	// the challenge is not of the session's instance, account and standing.
 	OpenStepUp(ctx context.Context, s StepUp, now time.Time) (account.Challenge, error)

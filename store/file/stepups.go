@@ -88,7 +88,7 @@ func (t *txn) sameStepUp(v *account.Session, request account.RequestID, now time
 
 // reopen goes on with the step-up that is there.
 func (t *txn) reopen(v *account.Session, c *account.Challenge, u *store.StepUp) (account.Challenge, error) {
-	if u.Challenge.State == account.ChallengeWaiting || c.State == account.ChallengeOpen {
+	if u.Challenge.State == account.ChallengeWaiting || c.State == account.ChallengeOpen && (c.Held || u.Hold == nil) {
 		return *c, nil
 	}
 	c.State, c.Address, c.Back, c.Held = account.ChallengeOpen, u.Challenge.Address, u.Challenge.Back, u.Challenge.Held
