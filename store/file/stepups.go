@@ -27,7 +27,7 @@ func (s *Store) OpenStepUp(ctx context.Context, u store.StepUp, now time.Time) (
 			return account.Challenge{}, err
 		}
 		if same != nil {
-			return t.reopen(v, same, &u)
+			return t.reopen(v, same, &u, now)
 		}
 		there, err := get(t.tx, challenges, []byte(u.Challenge.ID))
 		if err != nil {
@@ -87,9 +87,15 @@ func (t *txn) sameStepUp(v *account.Session, request account.RequestID, now time
 }
 
 // reopen goes on with the step-up that is there.
-func (t *txn) reopen(v *account.Session, c *account.Challenge, u *store.StepUp) (account.Challenge, error) {
-	if u.Challenge.State == account.ChallengeWaiting || c.State == account.ChallengeOpen && (c.Held || u.Hold == nil) {
+func (t *txn) reopen(v *account.Session, c *account.Challenge, u *store.StepUp, now time.Time) (account.Challenge, error) {
+	if u.Challenge.State == account.ChallengeWaiting || c.State == account.ChallengeOpen && u.Hold == nil {
 		return *c, nil
+	}
+	if c.State == account.ChallengeOpen {
+		_, err := t.store.hold(t, c.ID, now)
+		if !errors.Is(err, store.ErrNotFound) {
+			return *c, err
+		}
 	}
 	c.State, c.Address, c.Back, c.Held = account.ChallengeOpen, u.Challenge.Address, u.Challenge.Back, u.Challenge.Held
 	if v.Steps.Waiting == c.ID {
