@@ -30,6 +30,13 @@ func roundPaths() (rows []round) {
 			"/contacts%2500", "/contacts%23x", "/contacts#x", "/assets/%252e%252e/contacts", "/assets/%2e%252e/contacts", "/assets/%c0%ae%c0%ae/contacts",
 			"/assets/..%c0%afcontacts", "/%c0%afcontacts", "/%C0%AFcontacts", "/%c1%a3ontacts", "/%e0%81%a3ontacts", "/%25c1%25a3ontacts", "/contacts%09", "/contacts%c0%a0", "/contacts%c0%afexport", "/assets%c1%9c..%c1%9ccontacts", "/contacts%255cexport", "/contacts/export.",
 		},
+		// Where odd spellings are let through, they lead nowhere else.
+		"allowed paths": {
+			"/files/../contacts", "/files/%2e%2e/contacts", "/files/..%5ccontacts", `/files/..\contacts`, "/files/%2e%2e%5ccontacts", "/files/..%255ccontacts",
+			"/files/x/..%5c..%5ccontacts", "/contacts%00/../files/x", "/contacts#/../files/x", "/contacts%23/../files/x", "/contacts%3f/../files/x",
+			"/files/%c0%ae%c0%ae/contacts", "/files/..%c0%afcontacts", "/files/..%c1%9ccontacts", "/files/%252e%252e/contacts", "/files/..%252fcontacts",
+			"/contacts%2500/../files/x", "/files/../files/../contacts", "/contacts/../files/..%5ccontacts", "/files%5c..%5ccontacts", "//files/..%5ccontacts",
+		},
 	} {
 		for _, spelling := range spellings {
 			rows = append(rows, round{group: "a path", name: spelling, at: at, given: nothing, counts: contactsOrExport, try: func(tr *trial) {

@@ -63,6 +63,7 @@ func roundSites(t *testing.T) map[string]roundSite {
 	} {
 		sites[name] = roundSite{options: demoapp.Options{Paths: paths}, caddyfile: narrow}
 	}
+	sites["allowed paths"] = roundSite{options: demoapp.Options{Paths: demoapp.PathsIIS}, caddyfile: strings.Replace(narrow, narrowLines, narrowLines+"\n\t\tallow_path /files/*", 1)}
 	sites["visitors allowed"] = roundSite{caddyfile: strings.Replace(classic, "protect *", "protect *\n\t\tunverified anonymous", 1)}
 	second := strings.NewReplacer("{$PORT:8080}", "{$SECOND}", "two_factor {", "two_factor second {").Replace(classic)
 	sites["twins"] = roundSite{caddyfile: classic + second, instances: []string{"second"}}

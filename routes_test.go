@@ -283,6 +283,24 @@ func TestRule23NoSpellingOpensWhatAnotherCloses(t *testing.T) {
 	}
 }
 
+func TestAllowPathLetsOddSpellingsThroughAndNowhereElse(t *testing.T) {
+	l, upstream := newLedger(t)
+	s := startSite(t, strings.Replace(ledgerConfig(), "protect *", "protect /export\n\t\tallow_path /files/*", 1), upstream)
+	for target, want := range map[string]int{
+		"/files/a%5cb": 200, "/files/a%5c..%5cb": 200, "/files/a/../b": 200, "/files/a%00": 200, "/files/%252e/a": 200, "/files/%c0%ae/a": 200, "/files/a#b": 200,
+		"/files/..%5cexport": 400, "/files/%2e%2e/export": 400, "/files/../export": 400, "/export%00/../files/a": 400, "/files%5c..%5cexport": 400,
+		"/files/..%5cother": 400, "/other/a%5cb": 400, "/files/..%255cother": 400, "/a%00/../files/b": 400,
+	} {
+		l.reset()
+		r := s.raw("GET " + target + " HTTP/1.1\nHost: {host}\nConnection: close")
+		if sent := len(l.arrivals()) == 1; r.StatusCode != want || sent != (want == 200) {
+			t.Errorf("%s: %d, and it reached the app: %v", target, r.StatusCode, sent)
+		} else if sent && l.last(t).URI != strings.ReplaceAll(target, "#", "%23") {
+			t.Errorf("%s reached the app as %s", target, l.last(t).URI)
+		}
+	}
+}
+
 func TestLoginPageIsPublicForExactlyItsPath(t *testing.T) {
 	s, l := ledgerStart(t)
 	c := s.client()

@@ -37,7 +37,11 @@ func readings(all []string, u *url.URL) (_ []string, strict int) {
 		}
 	}
 	add(caddyhttp.CleanPath(decoded, true))
-	add(caddyhttp.CleanPath(shorten(decodeAgain(decoded)), true))
+	again := shorten(decodeAgain(decoded))
+	add(caddyhttp.CleanPath(again, true))
+	for _, p := range []string{decoded, again} {
+		addMalicious(p, add)
+	}
 	for _, p := range slices.Clone(all) {
 		add(caddyhttp.CleanPath(cutParams(p), true))
 		if end := strings.IndexAny(p, ";?#"); end >= 0 {
@@ -51,12 +55,26 @@ func readings(all []string, u *url.URL) (_ []string, strict int) {
 	return all, strict
 }
 
+// addMalicious adds what an app may read in a path that is refused but where
+// allow_path lets it through: a backslash for a slash, nothing after a NUL.
+func addMalicious(p string, add func(string)) {
+	if !strings.ContainsAny(p, "\\\x00") {
+		return
+	}
+	slashes := strings.ReplaceAll(p, `\`, "/")
+	add(caddyhttp.CleanPath(slashes, true))
+	for _, p := range []string{p, slashes} {
+		before, _, _ := strings.Cut(p, "\x00")
+		add(caddyhttp.CleanPath(before, true))
+	}
+}
+
 var keepSlashes = strings.NewReplacer("%2f", "%252F", "%2F", "%252F")
 
 // isPlainPath reports whether every app reads the path as it stands.
 func isPlainPath(u *url.URL) bool {
 	p := u.Path
-	if u.RawPath != "" || p == "" || strings.ContainsAny(p, "%;?#") || !utf8.ValidString(p) || strings.Contains(p, "//") || strings.Contains(p, "/.") {
+	if u.RawPath != "" || p == "" || strings.ContainsAny(p, "%;?#\\\x00") || !utf8.ValidString(p) || strings.Contains(p, "//") || strings.Contains(p, "/.") {
 		return false
 	}
 	if p == "/" {

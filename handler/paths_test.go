@@ -38,6 +38,11 @@ func TestRule23EveryReadingOfAPathIsAsked(t *testing.T) {
 		{"an overlong letter of three bytes", "/%e0%81%a5xport", "/export"},
 		{"an overlong letter of four bytes", "/%f0%80%81%a5xport", "/export"},
 		{"an overlong letter encoded twice", "/%25c1%25a5xport", "/export"},
+		{"a backslash", "/x%5cexport", "/x/export"},
+		{"dots behind a backslash", "/x%5c..%5cexport", "/export"},
+		{"an encoded backslash encoded twice", "/x%255cexport", "/x/export"},
+		{"a NUL", "/export%00/../x", "/export"},
+		{"a NUL behind a backslash", "/x%5c..%5cexport%00/../../y", "/export"},
 		{"all of them", "//%65xport;x=1/", "/export"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -111,12 +111,14 @@ func (v *visit) readAddress() {
 	}
 }
 
-// isRefusedPath reports whether the address has a spelling that is refused.
+// isRefusedPath reports whether the address has a spelling that is refused. Like
+// public, allow_path must match every reading: what it lets through may lead
+// nowhere else.
 func (v *visit) isRefusedPath() (bool, error) {
 	if !isMalicious(v.address, v.orig) && !isMalicious("", v.r.URL) {
 		return false, nil
 	}
-	allowed, err := v.matches(v.g.AllowPath)
+	allowed, err := v.matchesAll(v.g.AllowPath)
 	return !allowed, err
 }
 
