@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,19 +13,46 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// File is what the browser has saved.
+type File struct {
+	// Name is the name that the browser gives the file.
+	Name string
+	// Status and Header are those of the answer that it came with; 0 and nil if
+	// no document of a page or a frame was asked for.
+	Status int
+	Header http.Header
+	// Body is the file.
+	Body []byte
+}
+
 // Download clicks on the element that the CSS selector names and returns the
 // file that the browser saves in answer.
 func (p *Page) Download(selector string) []byte {
 	p.t.Helper()
-	p.WaitFor(selector)
-	body, err := p.download(selector)
-	if err != nil {
-		p.fail("download by a click on "+selector, err)
-	}
-	return body
+	return p.Save(selector, 1).Body
 }
 
-func (p *Page) download(selector string) ([]byte, error) {
+// Save clicks so many times on the element that the CSS selector names and
+// returns the first file that the browser saves in answer, with its name and
+// the head of its answer.
+func (p *Page) Save(selector string, times int64) File {
+	p.t.Helper()
+	p.WaitFor(selector)
+	return p.SaveAfter("a click on "+selector, func(ctx context.Context) error { return p.mouse(ctx, selector, times) })
+}
+
+// SaveAfter returns the file that the browser saves in answer to an action,
+// which what names.
+func (p *Page) SaveAfter(what string, action func(context.Context) error) File {
+	p.t.Helper()
+	file, err := p.save(action)
+	if err != nil {
+		p.fail("download by "+what, err)
+	}
+	return file
+}
+
+func (p *Page) save(action func(context.Context) error) (File, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.patience)
 	defer cancel()
 	events := true
@@ -35,44 +63,52 @@ func (p *Page) download(selector string) ([]byte, error) {
 		EventsEnabled:    &events,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("preparing: %w", err)
+		return File{}, fmt.Errorf("preparing: %w", err)
 	}
 
 	saved, err := awaitDownload(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("preparing: %w", err)
+		return File{}, fmt.Errorf("preparing: %w", err)
 	}
-	if err := p.mouse(ctx, selector, 1); err != nil {
-		return nil, err
+	if err := action(ctx); err != nil {
+		return File{}, err
 	}
 	select {
 	case file := <-saved:
 		if file.err != nil {
-			return nil, file.err
+			return File{}, file.err
 		}
-		return os.ReadFile(filepath.Join(p.person.downloads, filepath.Base(file.guid)))
+		f := File{Name: file.name}
+		f.Status, f.Header = p.watch.lastAnswer()
+		f.Body, err = os.ReadFile(filepath.Join(p.person.downloads, filepath.Base(file.guid)))
+		return f, err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("no file was saved: %w", ctx.Err())
+		return File{}, fmt.Errorf("no file was saved: %w", ctx.Err())
 	}
 }
 
 type savedFile struct {
-	guid string
-	err  error
+	guid, name string
+	err        error
 }
 
 // awaitDownload listens for the end of the next download of the browser.
 func awaitDownload(ctx context.Context) (<-chan savedFile, error) {
 	saved := make(chan savedFile, 1)
 	var once sync.Once
+	// Listeners are called one after the other.
+	names := map[string]string{}
 	err := chromedp.ListenBrowser(ctx, func(ev any) {
+		if begin, ok := ev.(*browser.EventDownloadWillBegin); ok {
+			names[begin.GUID] = begin.SuggestedFilename
+		}
 		progress, ok := ev.(*browser.EventDownloadProgress)
 		if !ok {
 			return
 		}
 		switch progress.State {
 		case browser.DownloadProgressStateCompleted:
-			once.Do(func() { saved <- savedFile{guid: progress.GUID} })
+			once.Do(func() { saved <- savedFile{guid: progress.GUID, name: names[progress.GUID]} })
 		case browser.DownloadProgressStateCanceled:
 			once.Do(func() { saved <- savedFile{err: errors.New("the browser gave the download up")} })
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ type watch struct {
 	mainFrame cdp.FrameID
 	document  cdp.LoaderID                       // the document in the tab
 	answers   map[cdp.LoaderID]*network.Response // its answer, and that of each earlier one
+	last      *network.Response                  // the newest answer to a page or a frame
 	waiting   *navigation
 	trail     []string
 	console   []string
@@ -142,6 +144,9 @@ func (w *watch) request(ev *network.EventRequestWillBeSent) {
 }
 
 func (w *watch) response(ev *network.EventResponseReceived) {
+	if ev.Type == network.ResourceTypeDocument {
+		w.last = ev.Response
+	}
 	if !w.isDocument(ev.Type, ev.RequestID, ev.LoaderID, ev.FrameID) {
 		return
 	}
@@ -219,6 +224,21 @@ func (w *watch) header(name string) string {
 		}
 	}
 	return ""
+}
+
+// lastAnswer is the head of the newest answer to a page or a frame, a download's
+// too.
+func (w *watch) lastAnswer() (int, http.Header) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil {
+		return 0, nil
+	}
+	h := make(http.Header, len(w.last.Headers))
+	for name, value := range w.last.Headers {
+		h.Set(name, fmt.Sprint(value))
+	}
+	return int(w.last.Status), h
 }
 
 func (w *watch) trailLines() []string   { return w.lines(&w.trail) }
