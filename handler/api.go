@@ -333,7 +333,7 @@ func (v *visit) apiCancel(ch *account.Challenge) error {
 	defer cancel()
 	if ch.Purpose == account.PurposeStepUp {
 		if err := v.parts.Store.CancelStepUp(ctx, v.sessionID, ch.ID, v.now); err != nil {
-			return v.stepGone(err)
+			return v.stepGone(ch, err)
 		}
 		v.record(Event{Kind: ChallengeCancelled, Result: ByUser, User: v.session.User, Account: v.session.Account, Challenge: short(ch.ID), Detail: ch.Action})
 		return v.writeAPI(apiResult{Result: "cancelled"})

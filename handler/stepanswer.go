@@ -71,7 +71,7 @@ func (v *visit) openStepUp(id string) (account.Challenge, account.Account, error
 		return ch, account.Account{}, err
 	}
 	if ch.Standing != v.session.Standing || ch.Purpose != account.PurposeStepUp || len(ch.Factors) == 0 {
-		return ch, account.Account{}, store.ErrNotFound
+		return account.Challenge{}, account.Account{}, store.ErrNotFound
 	}
 	switch ch.State {
 	case account.ChallengeOpen, account.ChallengeWaiting:
@@ -86,15 +86,15 @@ func (v *visit) openStepUp(id string) (account.Challenge, account.Account, error
 
 var errStepCancelled = errors.New("the step-up was cancelled")
 
-// stepGone says why a step-up cannot be answered.
-func (v *visit) stepGone(err error) error {
+// stepGone says why a step-up of this session cannot be answered.
+func (v *visit) stepGone(ch *account.Challenge, err error) error {
 	switch {
 	case errors.Is(err, store.ErrSpent):
-		return v.stepMessage(page.StepUpUsed, nil)
+		return v.stepMessage(page.StepUpUsed, ch)
 	case errors.Is(err, errStepCancelled):
-		return v.stepMessage(page.StepUpCancelled, nil)
+		return v.stepMessage(page.StepUpCancelled, ch)
 	case errors.Is(err, store.ErrNotFound):
-		return v.stepMessage(page.StepUpExpired, nil)
+		return v.stepMessage(page.StepUpExpired, ch)
 	default:
 		return v.refuse(page.StoreUnavailable, err)
 	}
@@ -103,12 +103,10 @@ func (v *visit) stepGone(err error) error {
 // stepMessage answers with a page that leads back to the app.
 func (v *visit) stepMessage(m page.Message, ch *account.Challenge) error {
 	p := v.refusal(m, nil)
-	back := "/"
-	if ch != nil {
-		p.Doing = ch.Action
-		if ch.Back != "" {
-			back = ch.Back
-		}
+	p.Doing = ch.Action
+	back := ch.Back
+	if back == "" {
+		back = "/"
 	}
 	p.Ways = []page.Way{{Name: page.WayBack, To: back}}
 	return v.message(p)
@@ -124,7 +122,7 @@ func (v *visit) answerStep(form url.Values) error {
 	}
 	ch, acc, err := v.openStepUp(form.Get(page.FieldChallenge))
 	if err != nil {
-		return v.stepGone(err)
+		return v.stepGone(&ch, err)
 	}
 	if ch.Address != "" && v.address != ch.Address {
 		return v.refuse(page.FormExpired, nil)
@@ -145,9 +143,9 @@ func (v *visit) answerStep(form url.Values) error {
 	}
 	switch result.(type) {
 	case challenge.AlreadyUsed:
-		return v.stepGone(store.ErrSpent)
+		return v.stepGone(&ch, store.ErrSpent)
 	case challenge.Gone:
-		return v.stepGone(store.ErrNotFound)
+		return v.stepGone(&ch, store.ErrNotFound)
 	default:
 		return v.redirect(v.stepPage("challenge", ch.ID, factor, problemOf(result)))
 	}
@@ -210,7 +208,7 @@ func (v *visit) inStepUp(id string, then func(account.Challenge, account.Account
 		ch, err = v.parts.Store.ShowStepUp(ctx, v.sessionID, id, ch.Back, v.now)
 	}
 	if err != nil {
-		return v.stepGone(err)
+		return v.stepGone(&ch, err)
 	}
 	return then(ch, acc)
 }
@@ -251,7 +249,7 @@ func (v *visit) cancelNamed(ch *account.Challenge) error {
 	ctx, cancel := v.ctx()
 	defer cancel()
 	if err := v.parts.Store.CancelStepUp(ctx, v.sessionID, ch.ID, v.now); err != nil {
-		return v.stepGone(err)
+		return v.stepGone(ch, err)
 	}
 	v.record(Event{Kind: ChallengeCancelled, Result: ByUser, User: v.session.User, Account: v.session.Account, Challenge: short(ch.ID), Detail: ch.Action})
 	return v.stepMessage(page.StepUpCancelled, ch)
