@@ -38,7 +38,8 @@ const (
 var project embed.FS
 
 // Site is one running Django. The admin stands at /admin/, the pages of
-// django.contrib.auth at /accounts/, and / says who is logged in.
+// django.contrib.auth at /accounts/, and / says who is logged in. The list of
+// users has an action of its own, export_as_csv, which streams a file.
 type Site struct {
 	// URL is the address that Django answers at, host and port, for a
 	// gateway's upstream. It serves the hosts localhost and 127.0.0.1.
