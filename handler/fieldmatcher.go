@@ -60,6 +60,11 @@ func (m *FieldMatcher) say(query string, body *fields.Body) fields.Verdict {
 // of reading the body.
 func (m *FieldMatcher) MatchWithError(r *http.Request) (bool, error) {
 	if a, ok := r.Context().Value(askingKey{}).(*asking); ok {
+		if a.opens {
+			// What every app reads in one field does not tell what some app does
+			// for another, so that a field opens nothing.
+			return m.nots%2 == 1, nil
+		}
 		return a.visit.hasField(r, a.rule, m)
 	}
 	body, err := fields.Read(r, maxBody)
@@ -84,18 +89,20 @@ func unreadBody(err error) error {
 type asking struct {
 	visit *visit
 	rule  *fieldRule
+	// opens says that something opens if the rule matches.
+	opens bool
 }
 
 type askingKey struct{}
 
 // forRule is a request with the gate that asks about it in its context, if the
 // rule asks for a field.
-func (v *visit) forRule(r *http.Request, ms caddyhttp.MatcherSets) *http.Request {
+func (v *visit) forRule(r *http.Request, ms caddyhttp.MatcherSets, opens bool) *http.Request {
 	rule := v.g.fieldRules[&ms[0]]
 	if rule == nil {
 		return r
 	}
-	return r.WithContext(context.WithValue(r.Context(), askingKey{}, &asking{v, rule}))
+	return r.WithContext(context.WithValue(r.Context(), askingKey{}, &asking{v, rule, opens}))
 }
 
 // cutBy is set when a request was cut off for a field.

@@ -22,6 +22,8 @@ type fieldRule struct {
 	// name is the rule's in the operator's config: "block", "login 2".
 	name string
 	kind ruleKind
+	// step is the route of a step-up.
+	step *StepUp
 }
 
 type ruleKind int
@@ -32,6 +34,7 @@ const (
 	ruleCloses ruleKind = iota
 	ruleLogin
 	ruleProtect
+	ruleStepUp
 	// ruleToken finds what opens nothing if it is not found.
 	ruleToken
 	// ruleOpens may not ask for a field.
@@ -56,27 +59,32 @@ type fieldSaid struct {
 // that a body is read only where the rest of the matcher matches.
 func (g *Gate) findFieldRules() error {
 	rules := map[*caddyhttp.MatcherSet]*fieldRule{}
-	add := func(name string, kind ruleKind, sets caddyhttp.MatcherSets) error {
-		if !asksForFields(sets) {
-			return nil
+	var err error
+	add := func(sets caddyhttp.MatcherSets, rule fieldRule) {
+		switch {
+		case !asksForFields(sets):
+		case rule.kind == ruleOpens:
+			err = errors.Join(err, fmt.Errorf("%s cannot be told by %w", rule.name, ErrOpens))
+		default:
+			rules[&sets[0]] = &rule
 		}
-		if kind == ruleOpens {
-			return fmt.Errorf("%s cannot be told by %w", name, ErrOpens)
-		}
-		rules[&sets[0]] = &fieldRule{name, kind}
-		return nil
 	}
-	err := errors.Join(
-		add("public", ruleOpens, g.Public), add("allow_path", ruleOpens, g.AllowPath),
-		add("block", ruleCloses, g.Block), add("protect", ruleProtect, g.Protect), add("logout", ruleCloses, g.Logout))
+	add(g.Public, fieldRule{name: "public", kind: ruleOpens})
+	add(g.AllowPath, fieldRule{name: "allow_path", kind: ruleOpens})
+	add(g.Block, fieldRule{name: "block"})
+	add(g.Logout, fieldRule{name: "logout"})
+	add(g.Protect, fieldRule{name: "protect", kind: ruleProtect})
 	for i := range g.Logins {
-		err = errors.Join(err, add(fmt.Sprintf("login %d", i+1), ruleLogin, g.Logins[i].Match))
+		add(g.Logins[i].Match, fieldRule{name: fmt.Sprintf("login %d", i+1), kind: ruleLogin})
+	}
+	for i := range g.StepUps {
+		add(g.StepUps[i].Match, fieldRule{name: fmt.Sprintf("step_up %d", i+1), kind: ruleStepUp, step: &g.StepUps[i]})
 	}
 	for i := range g.StepUps {
 		err = errors.Join(err, add(fmt.Sprintf("step_up %d", i+1), ruleCloses, g.StepUps[i].Match))
 	}
 	for i := range g.Tokens {
-		err = errors.Join(err, add(fmt.Sprintf("token %d", i+1), ruleToken, g.Tokens[i].Match))
+		add(g.Tokens[i].Match, fieldRule{name: fmt.Sprintf("token %d", i+1), kind: ruleToken})
 	}
 	if len(rules) > 0 {
 		g.fieldRules = rules
@@ -173,6 +181,10 @@ func (v *visit) watchRules() {
 			continue
 		case ruleProtect:
 			if public, err := v.matchesAll(v.g.Public); v.protected || err == nil && public {
+				continue
+			}
+		case ruleStepUp:
+			if v.protected && v.verified() && len(v.stale([]*StepUp{b.rule.step})) == 0 {
 				continue
 			}
 		}

@@ -196,7 +196,7 @@ func (v *visit) matchesAll(ms caddyhttp.MatcherSets) (bool, error) {
 // asks reports whether a matcher matches the request in the i-th reading of its
 // path by any of its methods, or by all.
 func (v *visit) asks(ms caddyhttp.MatcherSets, i int, all bool) (bool, error) {
-	r := v.forRule(v.reading(i), ms)
+	r := v.forRule(v.reading(i), ms, all)
 	ok, err := ms.AnyMatchWithError(r)
 	for n := 0; err == nil && ok == all && n < len(v.methods); n++ {
 		other := *r
