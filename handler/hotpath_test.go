@@ -34,7 +34,7 @@ func (*quiet) Write(p []byte) (int, error) { return len(p), nil }
 
 // verifiedRequest returns a gate, and a request of a verified session with one
 // sealed cookie for one of its protected addresses.
-func verifiedRequest(tb testing.TB) (*Gate, *http.Request) {
+func verifiedRequest(tb testing.TB, edits ...func(*Config)) (*Gate, *http.Request) {
 	tb.Helper()
 	now := time.Now()
 	s, err := file.Open(tb.TempDir()+"/store.db", file.Options{})
@@ -51,13 +51,17 @@ func verifiedRequest(tb testing.TB) (*Gate, *http.Request) {
 		tb.Fatal(err)
 	}
 	lease := &fixedLease{&Parts{Store: s, Ring: ring, Epoch: now.Add(-time.Hour)}}
-	g, err := New(Config{
+	config := Config{
 		Instance: "default", Prefix: "/.two-factor/", AppSessionMax: 24 * time.Hour,
 		Logins:  []Login{{Fields: &Fields{User: "email", Password: "password"}}},
 		Protect: caddyhttp.MatcherSets{{caddyhttp.MatchPath{"/app/*"}}},
 		Logger:  zap.NewNop(), Clock: time.Now, Rand: rand.Reader,
 		Lease: func() (Lease, error) { return lease, nil },
-	})
+	}
+	for _, edit := range edits {
+		edit(&config)
+	}
+	g, err := New(config)
 	if err != nil {
 		tb.Fatal(err)
 	}
