@@ -80,9 +80,6 @@ func (g *Gate) findFieldRules() error {
 	for i := range g.StepUps {
 		add(g.StepUps[i].Match, fieldRule{name: fmt.Sprintf("step_up %d", i+1), kind: ruleStepUp, step: &g.StepUps[i]})
 	}
-	for i := range g.StepUps {
-		err = errors.Join(err, add(fmt.Sprintf("step_up %d", i+1), ruleCloses, g.StepUps[i].Match))
-	}
 	for i := range g.Tokens {
 		add(g.Tokens[i].Match, fieldRule{name: fmt.Sprintf("token %d", i+1), kind: ruleToken})
 	}

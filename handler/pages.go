@@ -78,7 +78,7 @@ func isOwnPage(name string) bool {
 func (v *visit) inChallenge(named string, then func(account.Challenge, account.Account) error) error {
 	switch {
 	case v.pending():
-	case v.verified() && named != "":
+	case v.verified() && (v.session.Steps.Has(named) || named != "" && v.r.Method == http.MethodGet):
 		return v.inStepUp(named, then)
 	case v.found && v.session.Suspended():
 		return v.refuse(page.LoginRunning, nil)
