@@ -20,7 +20,7 @@ func reaches(s *site, app *demoapp.App, lines ...string) (found []string) {
 	for _, path := range []string{"/contacts", "/login", "/assets/style.css"} {
 		app.Reset()
 		s.stranger().with(path, lines...)
-		for _, seen := range app.Seen() {
+		for _, seen := range byPeople(app) {
 			if asAnybody(tr, seen) {
 				found = append(found, seen.Method+" "+seen.URI+" as <"+seen.User+"> with "+strings.Join(seen.Cookies, ", "))
 			}
@@ -35,7 +35,7 @@ func comesAs(t *testing.T, c *client, app *demoapp.App, user, when string) {
 	t.Helper()
 	app.Reset()
 	r := c.get("/contacts")
-	if seen := app.Seen(); len(seen) != 1 || seen[0].User != user || r.StatusCode != http.StatusOK {
+	if seen := byPeople(app); len(seen) != 1 || seen[0].User != user || r.StatusCode != http.StatusOK {
 		t.Fatalf("%s %s gets %d to %q, %d requests reached the app", when, user, r.StatusCode, r.location(), len(seen))
 	}
 }
@@ -127,7 +127,7 @@ func TestRequestsWithTheValueOfBeforeGoOnAsLongAsTheAppTakesIt(t *testing.T) {
 		})
 	}
 	all.Wait()
-	seen := app.Seen()
+	seen := byPeople(app)
 	for _, one := range seen {
 		if one.User != alice {
 			t.Errorf("a parallel request reached the app as %q", one.User)
@@ -142,7 +142,7 @@ func TestRequestsWithTheValueOfBeforeGoOnAsLongAsTheAppTakesIt(t *testing.T) {
 	ahead.Add(int64(6 * time.Second))
 	app.Reset()
 	s.stranger().with("/contacts", old)
-	if seen := app.Seen(); len(seen) != 1 || seen[0].User != "" {
+	if seen := byPeople(app); len(seen) != 1 || seen[0].User != "" {
 		t.Errorf("when the app's grace is over: %+v", seen)
 	}
 	if len(fresh) != 1 {
@@ -150,7 +150,7 @@ func TestRequestsWithTheValueOfBeforeGoOnAsLongAsTheAppTakesIt(t *testing.T) {
 	}
 	app.Reset()
 	s.stranger().with("/contacts", c.jarLine("/", "crm_session")+"; crm_session="+fresh[0])
-	if seen := app.Seen(); len(seen) != 1 || seen[0].User != alice {
+	if seen := byPeople(app); len(seen) != 1 || seen[0].User != alice {
 		t.Errorf("the new value: %+v", seen)
 	}
 }

@@ -104,7 +104,7 @@ func TestAppsHostsAndPortsBehindOneCaddyDoNotMix(t *testing.T) {
 					c := to.browser(nil)
 					c.http.Jar = nil
 					c.with(path, line)
-					for _, seen := range to.app.Seen() {
+					for _, seen := range byPeople(to.app) {
 						if len(seen.Cookies) > 0 || seen.User != "" {
 							t.Errorf("%s of %s at %s: %s reached the app as <%s> with %q", why, from.name, to.name, path, seen.User, seen.Cookies)
 						}
@@ -127,7 +127,7 @@ func reachesBy(p *neighbour, c *client) []string {
 	p.app.Reset()
 	c.get("/contacts")
 	var found []string
-	for _, seen := range p.app.Seen() {
+	for _, seen := range byPeople(p.app) {
 		if seen.User != "" {
 			found = append(found, seen.URI+" as "+seen.User)
 		}
@@ -146,7 +146,7 @@ func TestOneBrowserIsSignedInAtSeveralAppsAtOnce(t *testing.T) {
 	for range 3 {
 		for _, p := range places {
 			comesAs(t, all[p], p.app, p.user, "among the others at "+p.name)
-			for _, seen := range p.app.Seen() {
+			for _, seen := range byPeople(p.app) {
 				if lines := strings.Join(seen.Cookies, "; "); strings.Contains(lines, "2f1.") || strings.Count(lines, "=") != 1 {
 					t.Errorf("the app at %s got %q", p.name, lines)
 				}

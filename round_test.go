@@ -1,6 +1,7 @@
 package twofactor
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"net/http"
@@ -31,6 +32,8 @@ type round struct {
 	// counts tells of a request that reached the app whether it is the effect
 	// that the try is after.
 	counts func(*trial, demoapp.Request) bool
+	// one says that of many requests one is meant to get through.
+	one bool
 }
 
 // roundSite is a demo app with the Caddyfile that it stands behind.
@@ -38,6 +41,8 @@ type roundSite struct {
 	options demoapp.Options
 	// caddyfile is the whole of it, as those of testdata/styles.
 	caddyfile string
+	// kind is the factor of its users; the default is an authenticator.
+	kind account.Kind
 	// instances are those that it has beside the default one.
 	instances []string
 }
@@ -47,6 +52,7 @@ func roundTable() []round {
 	return slices.Concat(
 		roundPending(), roundUpgrades(), roundPaths(), roundHeaders(), roundCookies(), roundNames(), roundPlanted(),
 		roundLogins(), roundTwoNames(), roundDoors(), roundTokens(), roundChallenges(), roundParallel(),
+		roundSteps(),
 	)
 }
 
@@ -103,6 +109,8 @@ type world struct {
 	options demoapp.Options
 	// guarded says that the gateway is there.
 	guarded bool
+	// byText says that its users get their codes by text.
+	byText bool
 	// next is the number of the next user that nobody has used.
 	next int
 	// tries counts the trials.
@@ -144,9 +152,9 @@ func startRound(t *testing.T, rs roundSite) (guarded, plain *world) {
 	s.global = "servers {\n\t\tprotocols h1 h2 h2c\n\t}"
 	s.start(rs.caddyfile+withoutGateway(rs.caddyfile), upstream)
 	for _, instance := range append([]string{defaultName}, rs.instances...) {
-		s.enrolAll(instance, everyRoundUser(), account.KindTOTP)
+		s.enrolAll(instance, everyRoundUser(), cmp.Or(rs.kind, account.KindTOTP))
 	}
-	guarded = &world{site: s, app: app, options: app.Options(), guarded: true, second: "http://localhost:" + ports["SECOND"]}
+	guarded = &world{site: s, app: app, options: app.Options(), guarded: true, byText: rs.kind == account.KindPhone, second: "http://localhost:" + ports["SECOND"]}
 	at := &site{t: t, url: "http://localhost:" + ports["PLAIN"], apart: true, taken: map[string]int64{}}
 	plain = &world{site: at, app: bare, options: bare.Options(), second: "http://localhost:" + ports["PLAINSECOND"]}
 	return guarded, plain
@@ -184,7 +192,9 @@ type trial struct {
 	value, more string
 	form        url.Values
 	// shown says that the app's answer came to the one who tries.
-	shown  bool
+	shown bool
+	// hits are how many requests have had the effect so far.
+	hits   int
 	tag    string
 	trying bool
 }
@@ -204,6 +214,9 @@ func (w *world) run(t *testing.T, r *round) []demoapp.Request {
 		if seen.Header.Get(roundTag) == tr.tag && r.counts(tr, seen) {
 			reached = append(reached, seen)
 		}
+	}
+	if r.one && w.guarded && tr.hits == 0 {
+		t.Error("not even the one request that was meant to get through has reached the app")
 	}
 	return reached
 }

@@ -84,7 +84,10 @@ func (tr *trial) password(c *client, user string) reply {
 func (tr *trial) pass(c *client, user string) {
 	tr.t.Helper()
 	tr.password(c, user)
-	if tr.guarded {
+	switch {
+	case tr.byText:
+		c.enter(tr.textCode())
+	case tr.guarded:
 		c.enter(tr.code(user))
 	}
 	tr.isIn(c, user)
@@ -95,7 +98,7 @@ func (tr *trial) isIn(c *client, user string) {
 	tr.t.Helper()
 	tr.app.Reset()
 	r := c.get(tr.options.Path(demoapp.PageContacts))
-	seen := tr.app.Seen()
+	seen := byPeople(tr.app)
 	if len(seen) != 1 || seen[0].User != user {
 		tr.t.Fatalf("%s is not signed in: %d to %q, %d requests reached the app", user, r.StatusCode, r.location(), len(seen))
 	}

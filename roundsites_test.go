@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/demoapp"
 )
 
@@ -65,6 +66,10 @@ func roundSites(t *testing.T) map[string]roundSite {
 	}
 	sites["allowed paths"] = roundSite{options: demoapp.Options{Paths: demoapp.PathsIIS}, caddyfile: strings.Replace(narrow, narrowLines, narrowLines+"\n\t\tallow_path /files/*", 1)}
 	sites["visitors allowed"] = roundSite{caddyfile: strings.Replace(classic, "protect *", "protect *\n\t\tunverified anonymous", 1)}
+	asks := "\n\t\tstep_up /contacts/export* {\n\t\t\taction \"export all contacts\"\n\t\t}\n\t\tstep_up /profile* {\n\t\t\tmax_age 1h\n\t\t}"
+	sites["step-up"] = roundSite{caddyfile: strings.Replace(classic, "protect *", "protect *"+asks, 1), kind: account.KindPhone}
+	byField := strings.NewReplacer("\ttwo_factor {", "\t@export two_factor_field action export\n\ttwo_factor {", "protect *", "protect *\n\t\tstep_up @export").Replace(sites["index-php"].caddyfile)
+	sites["step-up by field"] = roundSite{options: sites["index-php"].options, caddyfile: byField, kind: account.KindPhone}
 	second := strings.NewReplacer("{$PORT:8080}", "{$SECOND}", "two_factor {", "two_factor second {").Replace(classic)
 	sites["twins"] = roundSite{caddyfile: classic + second, instances: []string{"second"}}
 	return sites
