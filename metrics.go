@@ -27,6 +27,7 @@ var (
 	metricSusp   = counter("sessions_suspended_total", "Sessions that a new login suspended.", "instance")
 	metricResume = counter("sessions_resumed_total", "Suspended sessions that went on.", "instance")
 	metricEnded  = counter("sessions_ended_total", "Sessions that ended before their time, by why.", "instance", "reason")
+	metricStream = counter("streams_closed_total", "WebSockets, streams and long transfers that were closed since their session ended, or since the store could not say.", "instance", "reason")
 	metricStore  = counter("store_errors_total", "Failures of the store, by instance; each kept something closed.", "instance")
 	metricImport = counter("accounts_imported_total", "Accounts that imports made or changed.", "instance", "result")
 	metricAdmin  = counter("operator_actions_total", "What operators did through the admin API.", "action")
@@ -36,7 +37,7 @@ var (
 // collectors are all of them.
 var collectors = []*prometheus.CounterVec{
 	metricLogins, metricOpened, metricCancel, metricCodes, metricSends, metricPages, metricRefuse, metricCookie,
-	metricSusp, metricResume, metricEnded, metricStore, metricImport, metricAdmin, metricAudit,
+	metricSusp, metricResume, metricEnded, metricStream, metricStore, metricImport, metricAdmin, metricAudit,
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
@@ -120,6 +121,8 @@ func count(e *handler.Event) {
 		metricResume.WithLabelValues(e.Instance).Inc()
 	case handler.SessionExpired:
 		metricEnded.WithLabelValues(e.Instance, result).Inc()
+	case handler.StreamClosed:
+		metricStream.WithLabelValues(e.Instance, result).Inc()
 	case handler.StoreFailed:
 		metricStore.WithLabelValues(e.Instance).Inc()
 	case handler.UserCreated:

@@ -79,6 +79,7 @@ const (
 	SessionSuspended   Kind = "session_suspended"
 	SessionResumed     Kind = "session_resumed"
 	CookieWithheld     Kind = "cookie_withheld"
+	StreamClosed       Kind = "stream_closed"
 )
 
 // What is counted and not written down.
@@ -127,6 +128,8 @@ const (
 	PlainHTTP    Result = "plain_http"
 
 	FieldBeyondCap Result = "field_beyond_cap"
+	StreamEnded Result = "session_ended"
+	StreamBlind Result = "store_unavailable"
 
 	SendTaken   Result = "taken"
 	SendFailed  Result = "failed"
@@ -196,6 +199,8 @@ func Kinds() []KindInfo {
 			"it goes on: the login did not pass, or a proof still names its user"},
 		{SessionExpired, Info, true, []Result{LoggedOut, Replaced, NotProved, NotPassed, BeyondCap},
 			"a session ended: by logout, by a new login, or since the app's session in it may be another user's"},
+		{StreamClosed, Info, true, []Result{StreamEnded, StreamBlind},
+			"a WebSocket, a stream or a long transfer was closed, since its session ended, or the store could not say for 10 seconds whether it lives"},
 		{UserCreated, Warn, true, []Result{Imported}, "an import made an account"},
 		{UserUpdated, Warn, true, []Result{Imported}, "an import changed an account"},
 		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed},

@@ -25,6 +25,7 @@ func (v *visit) forward() error {
 		return v.refuse(page.SessionEnded, nil)
 	}
 	defer v.mayLogSomebodyIn()()
+	defer v.cancelable()()
 	body := v.watchBody()
 	v.setCookies()
 	defer v.restoreCookies()
@@ -37,7 +38,14 @@ func (v *visit) forward() error {
 		return v.refuse(page.Blocked, err)
 	}
 	ed := v.answerThrough(out, logout)
+	defer v.room.endStream()
+	if body.isLong() {
+		if err := v.lasts(); err != nil {
+			return v.refuse(page.SessionEnded, nil)
+		}
+	}
 	err = v.next.ServeHTTP(ed, v.r)
+	v.breakOff(v.room.endStream())
 	ed.Finish()
 	if v.isLost(ed, err) {
 		return v.refuse(page.StepUpLost, err)

@@ -153,6 +153,8 @@ type Gate struct {
 	// fieldRules are the rules that ask for fields of query and body, by their
 	// first set; nil if there are none.
 	fieldRules map[*caddyhttp.MatcherSet]*fieldRule
+	// streams are the exchanges of verified sessions that last.
+	streams streams
 	// rooms are those that are not in use.
 	rooms sync.Pool
 }

@@ -18,6 +18,10 @@ type room struct {
 	edit   hold.Edit
 	// logout says that the request is one that ends the session.
 	logout bool
+	// stream is the exchange once it turned out to last, and wrote how much of
+	// the answer's body has gone out before.
+	stream *stream
+	wrote  int
 	// over says that nobody holds the visit or the editor any more.
 	over bool
 
@@ -52,6 +56,9 @@ func (g *Gate) newVisit(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 func (v *visit) answerThrough(w http.ResponseWriter, logout bool) *hold.Editor {
 	v.room.logout = logout
 	v.room.editor.Start(w, !v.protected, v.room.edit)
+	if v.verified() {
+		v.room.editor.Tell(v.room)
+	}
 	return &v.room.editor
 }
 

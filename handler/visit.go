@@ -96,6 +96,9 @@ type visit struct {
 	instead func() error
 	// api says that a client called the JSON API, so that no page is an answer.
 	api bool
+	// endContext ends the context of the request, where that can be done; nil if
+	// not.
+	endContext context.CancelFunc
 	// calledOut says that the app was asked for a page of our own.
 	calledOut bool
 }
@@ -144,8 +147,14 @@ func (v *visit) ctx() (context.Context, context.CancelFunc) {
 }
 
 // clientIP is the client's address as Caddy determined it; empty if unknown.
-func (v *visit) clientIP() string {
+func (v *visit) clientIP() string { return cleanIP(v.rawIP()) }
+
+func (v *visit) rawIP() string {
 	ip, _ := caddyhttp.GetVar(v.r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}
+
+func cleanIP(ip string) string {
 	if a, err := netip.ParseAddr(ip); err == nil {
 		return a.Unmap().WithZone("").String()
 	}

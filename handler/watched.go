@@ -17,21 +17,22 @@ var errStandingChanged = errors.New("a login has begun, or the session has ended
 type watchedBody struct {
 	io.ReadCloser
 	v *visit
-	// opened says that the request carries opened values.
+	// opened says that the request carries opened values, or is one of a verified
+	// session.
 	opened bool
 	cut    atomic.Bool
 }
 
 // watchBody watches the body of the request, if it has one; nil if not.
 func (v *visit) watchBody() *watchedBody {
-	if !v.hasBody() {
+	if !v.hasBody() || v.wantsTunnel() {
 		return nil
 	}
 	v.watchRules()
 	// The body is read while the answer comes, which may change the visit.
 	asked := *v
 	v.sent = &asked
-	b := &watchedBody{ReadCloser: v.r.Body, v: &asked, opened: len(v.opened) > 0}
+	b := &watchedBody{ReadCloser: v.r.Body, v: &asked, opened: len(v.opened) > 0 || v.verified()}
 	v.r.Body = b
 	return b
 }
@@ -57,6 +58,11 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 		b.v.cleanTrailer()
 	}
 	return n, err
+}
+
+// isLong reports whether the body of a verified request may come in for long.
+func (b *watchedBody) isLong() bool {
+	return b != nil && b.v.verified() && (b.v.r.ContentLength < 0 || b.v.r.ContentLength > maxBody)
 }
 
 // isCut reports whether the body was broken off.

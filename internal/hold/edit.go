@@ -3,6 +3,7 @@ package hold
 import (
 	"io"
 	"maps"
+	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -13,11 +14,25 @@ import (
 // the owner answers in its place.
 type Edit func(status int, header http.Header) bool
 
+// Lasting is told of an answer that may last. It is called by whoever writes
+// the answer, after its headers went out.
+type Lasting interface {
+	// Wrote is told before each piece of a body how long it is, and Streams
+	// before a flush. An error keeps what was to go out back.
+	Wrote(n int) error
+	Streams() error
+	// From returns what a body is read from that is passed on in one go.
+	From(body io.Reader, header http.Header) (io.Reader, error)
+	// Hijacked is told of a connection that was handed over.
+	Hijacked(conn net.Conn) error
+}
+
 // Editor is an http.ResponseWriter that lets an answer through untouched but
 // for one look at its headers. Bodies stream, upgrades and flushes go on.
 type Editor struct {
 	caddyhttp.ResponseWriterWrapper
 	edit    Edit
+	lasting Lasting
 	done    bool
 	dropped bool
 	early   bool
@@ -56,6 +71,9 @@ func (e *Editor) Start(w http.ResponseWriter, early bool, edit Edit) {
 		n++
 	}
 }
+
+// Tell has somebody told if the answer lasts.
+func (e *Editor) Tell(l Lasting) { e.lasting = l }
 
 // Dropped reports whether the edit kept the answer from going out. The header
 // map is then empty of what the app had set.
@@ -140,6 +158,11 @@ func (e *Editor) Write(p []byte) (int, error) {
 	if e.dropped {
 		return len(p), nil
 	}
+	if e.lasting != nil {
+		if err := e.lasting.Wrote(len(p)); err != nil {
+			return 0, err
+		}
+	}
 	return e.ResponseWriter.Write(p)
 }
 
@@ -151,6 +174,12 @@ func (e *Editor) ReadFrom(r io.Reader) (int64, error) {
 	if e.dropped {
 		return io.Copy(io.Discard, r)
 	}
+	if e.lasting != nil {
+		var err error
+		if r, err = e.lasting.From(r, e.Header()); err != nil {
+			return 0, err
+		}
+	}
 	return e.ResponseWriterWrapper.ReadFrom(r)
 }
 
@@ -161,6 +190,11 @@ func (e *Editor) FlushError() error {
 	}
 	if e.dropped {
 		return nil
+	}
+	if e.lasting != nil {
+		if err := e.lasting.Streams(); err != nil {
+			return err
+		}
 	}
 	return http.NewResponseController(e.ResponseWriter).Flush()
 }

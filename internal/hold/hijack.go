@@ -16,5 +16,13 @@ func (e *Editor) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !e.done || e.dropped {
 		return nil, nil, http.ErrNotSupported
 	}
-	return http.NewResponseController(e.ResponseWriter).Hijack()
+	conn, buffered, err := http.NewResponseController(e.ResponseWriter).Hijack()
+	if err != nil || e.lasting == nil {
+		return conn, buffered, err
+	}
+	if err := e.lasting.Hijacked(conn); err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return conn, buffered, nil
 }
