@@ -24,7 +24,9 @@ type directive struct {
 	once  singles
 	// The tokens of the cookie names, for errors that are found at the end.
 	readable, credentials []caddyfile.Token
-	loginPage             caddyfile.Token
+	// handed are the names of identity headers.
+	handed    []caddyfile.Token
+	loginPage caddyfile.Token
 }
 
 // parseDirective sets up the handler from Caddyfile tokens. Syntax:
@@ -45,6 +47,7 @@ type directive struct {
 //	    token         <m> json <path>
 //	    carried       header <name> [<scheme>] | query <name>
 //	    speaks_for    query|form|json|header <name>
+//	    identity_header <name> user|account|factor|factor_time|score
 //	    unknown_user  refuse|allow|enrol
 //	    mode          enforce|observe
 //	    prefix        <path>
@@ -132,6 +135,8 @@ func (d *directive) subdirective() error {
 		return d.carried()
 	case "speaks_for":
 		return d.speaksFor()
+	case "identity_header":
+		return d.identityHeader()
 	case "unknown_user":
 		return d.oneOf(&d.hd.UnknownUser, "refuse", "allow", "enrol")
 	case "mode":
@@ -153,7 +158,7 @@ func (d *directive) subdirective() error {
 		})
 	default:
 		return unknownWord(d.Dispenser, "two_factor", "login, identity, protect, public, block, logout, allow_path, "+
-			"step_up, login_page, unverified, readable, credential, token, carried, speaks_for, unknown_user, mode, "+
+			"step_up, login_page, unverified, readable, credential, token, carried, speaks_for, identity_header, unknown_user, mode, "+
 			"prefix, cookie_domain and app_session_max")
 	}
 }
@@ -353,6 +358,9 @@ func (d *directive) speaksFor() error {
 func (d *directive) check() error {
 	if len(d.hd.Logins) == 0 && d.hd.Identity == "" {
 		return errAt(d.start, "two_factor needs at least one login or an identity: without one nobody can pass")
+	}
+	if err := d.checkIdentityHeaders(); err != nil {
+		return err
 	}
 	for _, r := range d.readable {
 		for _, c := range d.credentials {

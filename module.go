@@ -63,6 +63,8 @@ type Handler struct {
 	Carried []handler.Carried `json:"carried,omitempty"`
 	// SpeaksFor says whom a request speaks for.
 	SpeaksFor []handler.SpeaksFor `json:"speaks_for,omitempty"`
+	// IdentityHeaders are header fields by which the app is told who is verified.
+	IdentityHeaders []handler.IdentityHeader `json:"identity_headers,omitempty"`
 	// UnknownUser is what becomes of a right password of a user without an
 	// account here: "refuse" (the default), "allow" or "enrol".
 	UnknownUser string `json:"unknown_user,omitempty"`

@@ -76,7 +76,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Instance: h.Name, Logins: h.Logins, Identity: h.Identity, LoginPage: h.LoginPage,
 		Anonymous: h.Unverified == "anonymous", Readable: h.Readable,
 		CredentialCookies: h.CredentialCookies, CredentialFields: h.CredentialFields,
-		Tokens: h.Tokens, StepUps: h.StepUps, Carried: h.Carried, SpeaksFor: h.SpeaksFor, Observe: h.observes(),
+		Tokens: h.Tokens, StepUps: h.StepUps, Carried: h.Carried, SpeaksFor: h.SpeaksFor, IdentityHeaders: h.IdentityHeaders, Observe: h.observes(),
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,

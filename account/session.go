@@ -67,6 +67,9 @@ type Session struct {
 	// when; empty and zero if the policy let the login pass without one.
 	Factor   Kind      `json:"factor,omitempty"`
 	FactorAt time.Time `json:"factor_at,omitzero"`
+	// Score is what the policy's assessment of the login came to, in points; 0
+	// if there was none.
+	Score int `json:"score,omitempty"`
 	// Created is when the password was right.
 	Created time.Time `json:"created"`
 	// LastSeen is the time of the last request; engines may write it late.

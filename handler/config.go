@@ -179,6 +179,23 @@ type Carried struct {
 	Query string `json:"query,omitempty"`
 }
 
+// IdentityHeader is a header field by which the app is told who is verified, by
+// the gateway alone: it is removed from every request that comes in, in every
+// spelling that an app could take for it, and set on requests of a verified
+// session.
+type IdentityHeader struct {
+	// Name is the field's name, of letters, digits and hyphens.
+	Name string `json:"name"`
+	// Value is what it says: user (the name that the app was given), account (the
+	// key of the account here, the same for all spellings of a name), factor
+	// (totp or phone), factor_time (when its code was entered, RFC 3339 in UTC) or
+	// score (the points of the login's assessment). Of a user or an account, all
+	// but printable ASCII is percent-encoded as UTF-8, and so are % itself and
+	// blanks at the ends; one with control characters, or longer than 1,024
+	// bytes, is not sent. Without a second factor the two fields of it are absent.
+	Value string `json:"value"`
+}
+
 // SpeaksFor says whom a request speaks for, where an app keeps several users
 // in one session.
 type SpeaksFor struct {

@@ -27,6 +27,7 @@ func (v *visit) forward() error {
 	defer v.mayLogSomebodyIn()()
 	defer v.cancelable()()
 	body := v.watchBody()
+	v.handIdentity()
 	v.setCookies()
 	defer v.restoreCookies()
 	logout, err := v.isLogout()

@@ -98,6 +98,8 @@ type Config struct {
 	// users in one session.
 	SpeaksFor   []SpeaksFor
 	UnknownUser UnknownUser
+	// IdentityHeaders tell the app who is verified.
+	IdentityHeaders []IdentityHeader
 	// Observe only watches: nothing is held, asked for, sealed or refused.
 	Observe bool
 	// Prefix begins and ends with a slash.
@@ -146,6 +148,10 @@ type Gate struct {
 	// hinted is when the operator was last told of a form that no login tells,
 	// in Unix nanoseconds.
 	hinted atomic.Int64
+	// handed are the IdentityHeaders, and unsaid says that it was warned of a
+	// value that cannot stand in one.
+	handed []handedField
+	unsaid atomic.Bool
 	// nobody says that it was warned of an identity that names nobody.
 	nobody atomic.Bool
 	// watch is nil but in mode observe.
@@ -186,6 +192,11 @@ func New(c Config) (*Gate, error) {
 	if err := g.findFieldRules(); err != nil {
 		return nil, err
 	}
+	for _, h := range c.IdentityHeaders {
+		if err := IdentityHeaderTaken(h.Name, &c); err != nil {
+			return nil, fmt.Errorf("identity_header %s %w", h.Name, err)
+		}
+	}
 	var err error
 	if g.readable, err = cookie.NewMatcher(append(csrfNames[:len(csrfNames):len(csrfNames)], c.Readable...)...); err != nil {
 		return nil, fmt.Errorf("readable: %w", err)
@@ -198,6 +209,9 @@ func New(c Config) (*Gate, error) {
 	}
 	if g.addressed, err = cookie.NewMatcher(append(cookie.SessionNames(), c.CredentialCookies...)...); err != nil {
 		return nil, fmt.Errorf("credential cookie: %w", err)
+	}
+	if g.handed, err = newHanded(c.IdentityHeaders); err != nil {
+		return nil, err
 	}
 	g.isAddressed = func(name string) bool { return g.addressed.FoldMatch(name) && !g.fielded.match(name) }
 	if g.embodied, err = cookie.NewMatcher(append(cookie.ServerSessionNames(), c.CredentialCookies...)...); err != nil {
@@ -276,6 +290,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return v.refuse(page.StoreUnavailable, err)
 	}
 	v.readIdentity()
+	g.takeOffIdentity(r.Header)
+	v.place()
 	if rest, ok := strings.CutPrefix(v.orig.Path, g.Prefix); ok {
 		return v.ownPage(rest)
 	}

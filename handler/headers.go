@@ -71,7 +71,7 @@ func (v *visit) cleanLoginHeaders() {
 func (v *visit) cleanTrailer() {
 	for name := range v.r.Trailer {
 		if name == "Cookie" || name == "Authorization" || v.g.fielded.matchHeader(name) || v.g.isSpeaking(name) ||
-			strings.EqualFold(v.g.Identity, "{http.request.header."+name+"}") ||
+			v.g.isHanded(name) || strings.EqualFold(v.g.Identity, "{http.request.header."+name+"}") ||
 			slices.Contains(misleading, name) || slices.Contains(overriding, name) {
 			delete(v.r.Trailer, name)
 		}

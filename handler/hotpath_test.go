@@ -90,7 +90,7 @@ func verifiedRequest(tb testing.TB, edits ...func(*Config)) (*Gate, *http.Reques
 	return g, r
 }
 
-func TestAVerifiedRequestAllocatesFourTimes(t *testing.T) {
+func TestAVerifiedRequestAllocatesFiveTimes(t *testing.T) {
 	g, r := verifiedRequest(t)
 	seen := ""
 	w := &quiet{header: http.Header{}}
@@ -107,10 +107,10 @@ func TestAVerifiedRequestAllocatesFourTimes(t *testing.T) {
 	if seen != "sid=0123456789abcdef" {
 		t.Errorf("the app got %q", seen)
 	}
-	// The value and the attributes of the seal, the Cookie line and its slice.
-	// Under the race detector pools drop at random.
-	if n > 4 && !raceEnabled {
-		t.Errorf("%v allocations, want 4", n)
+	// The value and the attributes of the seal, the Cookie line and its slice, and
+	// what the placeholders say of the session. Under the race detector pools drop at random.
+	if n > 5 && !raceEnabled {
+		t.Errorf("%v allocations, want 5", n)
 	}
 }
 

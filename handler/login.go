@@ -62,6 +62,7 @@ func (v *visit) login(l *foundLogin) error {
 		v.record(Event{Kind: FromElsewhere, Result: InLogin})
 		return v.refuse(page.FormExpired, nil)
 	}
+	v.placeNobody()
 	a := &attempt{visit: v, login: l}
 	if _, err := io.ReadFull(v.g.Rand, a.id[:]); err != nil {
 		return v.refuse(page.StoreUnavailable, err)

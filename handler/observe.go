@@ -36,11 +36,14 @@ func (g *Gate) observe(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		return v.pastChallenge(true)
 	}
 	v.seeIdentity()
+	g.takeOffIdentity(r.Header)
+	v.placeObserved()
 	s := v.sightLogin()
 	v.noteRefusals(s)
 	back := v.openObserved(s.mayBe())
 	restore := v.setObserved()
 	defer restore()
+	v.watchTrailer()
 	who := v.isWhoPage()
 	p := newPeek(w, who || s.isRead(), func(h http.Header, before int) {
 		v.seeCookies(s, h, before)

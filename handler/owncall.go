@@ -67,6 +67,7 @@ func (c *ownCall) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	// By an Authorization of the client the app would name whom the client
 	// wants, and not whose the session is.
 	delete(r.Header, "Authorization")
+	c.gate.takeOffIdentity(r.Header)
 	c.kept = hold.NewWriter(newVoid(), maxAnswer, func(int, http.Header) hold.Verdict { return hold.Keep })
 	c.err = next.ServeHTTP(c.kept, r)
 	c.kept.Finish()

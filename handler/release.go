@@ -31,6 +31,7 @@ func (v *visit) release(ctx context.Context, held heldAnswer, s account.Session,
 	}
 	v.setOwn(h, token)
 	v.recordSuccess(&s)
+	v.placeAnswer(&s, decisionOf(s.Factor))
 	switch {
 	case v.api:
 		held.Answer.Header.Set(resultHeader, "passed")

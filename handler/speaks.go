@@ -54,7 +54,10 @@ func (v *visit) asksForLoginPage() bool {
 }
 
 // misspeaks puts the session aside: the request is not its user's.
-func (v *visit) misspeaks() { v.anothers, v.identity = true, "" }
+func (v *visit) misspeaks() {
+	v.anothers, v.identity = true, ""
+	v.placeNobody()
+}
 
 // names are whom a request names in one place, and how many of them stand in
 // that very place. Where that is no header, they are looked for in query, form

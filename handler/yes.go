@@ -63,7 +63,9 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	if decision.Verdict == policy.Challenge && a.passesAgain(&sess) {
 		decision.Verdict = policy.Allow
 	}
+	sess.Score = decision.Assessment.Score
 	a.recordAssessed(sess, decision)
+	a.placeAnswer(&sess, decision.Verdict)
 	switch decision.Verdict {
 	case policy.Allow:
 		return a.allow(ctx, sess, kept)

@@ -23,7 +23,7 @@ type packed struct {
 const (
 	packedTime  = 8 + 4
 	packedIDs   = len(account.SessionID{}) + len(account.StandingID{}) + len(account.LoginID{}) + len(account.Fingerprint{})
-	packedFixed = packedIDs + 5*packedTime + 8 + 1
+	packedFixed = packedIDs + 5*packedTime + 8 + 8 + 1
 )
 
 // The flags in the last byte of them.
@@ -50,6 +50,7 @@ func pack(s *account.Session) packed {
 		b = binary.BigEndian.AppendUint32(b, uint32(at.Nanosecond()))
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(s.IdleFor))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Score))
 	var flags byte
 	if s.Identified {
 		flags |= flagIdentified
@@ -87,6 +88,7 @@ func (p *packed) unpack() account.Session {
 		*at, rest = unpackTime(rest)
 	}
 	s.IdleFor, rest = time.Duration(unpackUint64(rest)), rest[8:]
+	s.Score, rest = int(unpackUint64(rest)), rest[8:]
 	s.Identified, s.Again, rest = rest[0]&flagIdentified != 0, rest[0]&flagAgain != 0, rest[1:]
 	var state, factor string
 	for _, text := range [...]*string{

@@ -32,7 +32,7 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 		}
 	case reflect.String:
 		v.SetString(strings.Repeat("ä", 100) + string(rune('A'+*n)))
-	case reflect.Int64:
+	case reflect.Int64, reflect.Int:
 		v.SetInt(int64(*n) << 40)
 	case reflect.Bool:
 		v.SetBool(true)
