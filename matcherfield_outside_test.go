@@ -191,3 +191,23 @@ func TestObservingNotesWhatARuleToldByAFieldWouldRefuseAndTakesNothingFromTheApp
 		t.Error("the log does not say so")
 	}
 }
+
+func TestABodyThatARuleCannotReadIsNoRefusalByTheRule(t *testing.T) {
+	l, upstream := newLedger(t)
+	config := strings.Replace(ledgerConfig(fieldRules), "\ttwo_factor ", "\trequest_body {\n\t\tmax_size 1KB\n\t}\n\ttwo_factor ", 1)
+	config = strings.Replace(config, "{$PORT} {", "{$PORT} {\n\troute {", 1)
+	config = strings.TrimSuffix(config, "}\n") + "}\n}\n"
+	s := startSite(t, config, upstream)
+	r := s.client().do(http.MethodPost, "/contacts", strings.NewReader("action=view&a="+long64), urlencoded)
+	if r.StatusCode != http.StatusRequestEntityTooLarge || len(l.arrivals()) != 0 {
+		t.Errorf("larger than the operator lets through: %s", words(r))
+	}
+	// The client goes before all of its body is there.
+	gone := s.raw("POST /contacts HTTP/1.1\nHost: {host}\nContent-Type: application/x-www-form-urlencoded\nTransfer-Encoding: chunked\nConnection: close\n\nz")
+	if gone.StatusCode != http.StatusBadRequest || len(l.arrivals()) != 0 {
+		t.Errorf("a body that breaks off: %d", gone.StatusCode)
+	}
+	if log := s.twoFactorLog(); strings.Contains(log, "refused: ") || strings.Contains(log, `"event":"authz_fail"`) {
+		t.Errorf("the log says that somebody was refused: %s", log)
+	}
+}

@@ -40,6 +40,10 @@ func (v *visit) language() page.Lang {
 // refuse answers with a page or a problem document in words. An error is
 // logged; where it is the store's, the answer says so.
 func (v *visit) refuse(m page.Message, err error) error {
+	var unread *unreadBody
+	if errors.As(err, &unread) {
+		return unread.answer() // Nobody is refused for what could not be read.
+	}
 	return v.message(v.refusal(m, err))
 }
 

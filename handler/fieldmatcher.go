@@ -3,7 +3,6 @@ package handler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -69,20 +68,29 @@ func (m *FieldMatcher) MatchWithError(r *http.Request) (bool, error) {
 	}
 	body, err := fields.Read(r, maxBody)
 	if err != nil {
-		return false, unreadBody(err)
+		return false, (&unreadBody{err}).answer()
 	}
 	said := m.say(r.URL.RawQuery, body)
 	return said == fields.Present || said == fields.Beyond && !body.IsOpaque(), nil
 }
 
-// unreadBody is the answer to a request whose body cannot be read.
-func unreadBody(err error) error {
-	status := http.StatusBadRequest
+// unreadBody means that a body that a rule asks about cannot be read: the client
+// has gone, or the body is larger than the operator lets through.
+type unreadBody struct{ err error }
+
+// Error says so.
+func (u *unreadBody) Error() string { return "two_factor_field: reading the body: " + u.err.Error() }
+
+// Unwrap returns the error of reading.
+func (u *unreadBody) Unwrap() error { return u.err }
+
+// answer is the error that Caddy answers.
+func (u *unreadBody) answer() error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		status = http.StatusRequestEntityTooLarge
+	if errors.As(u.err, &tooLarge) {
+		return caddyhttp.Error(http.StatusRequestEntityTooLarge, u)
 	}
-	return caddyhttp.Error(status, fmt.Errorf("two_factor_field: reading the body: %w", err))
+	return caddyhttp.Error(http.StatusBadRequest, u)
 }
 
 // asking is a gate that asks a rule about a request.

@@ -150,7 +150,7 @@ func (v *visit) sayField(r *http.Request, m *FieldMatcher) (fields.Verdict, erro
 		err := v.readBody()
 		r.Body = v.r.Body
 		if err != nil {
-			return fields.Absent, err
+			return fields.Absent, &unreadBody{err}
 		}
 	}
 	said := m.say(v.r.URL.RawQuery, v.body)
