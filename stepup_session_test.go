@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -164,4 +165,34 @@ func TestWhatAScriptMadeWaitIsHeldWhenThePersonSendsItAsAForm(t *testing.T) {
 	if got := exports(app); len(got) != 2 {
 		t.Fatalf("%d exports reached the app, want 2", len(got))
 	}
+}
+
+func TestTheAppIsToldOfTheFactorThatWasPassedLast(t *testing.T) {
+	app, s := stepSite(t, exportOnce+"\n\t\tidentity_header X-Second-Factor factor\n\t\tidentity_header X-Second-Factor-Time factor_time")
+	hers := s.client()
+	hers.signIn(carol, carolPassword)
+	told := func() [2]string {
+		hers.get("/contacts")
+		seen := app.Seen()
+		h := seen[len(seen)-1].Header
+		return [2]string{h.Get("X-Second-Factor"), h.Get("X-Second-Factor-Time")}
+	}
+	before := told()
+	page := hers.askedFor(hers.get("/contacts/export"))
+	other := hers.follow(hers.do(http.MethodGet, wayTo(t, page, "choose"), nil, nil))
+	r := hers.follow(hers.submit(other, "two_factor_factor", map[string]string{"two_factor_factor": "f1"}))
+	mustSay(t, hers.submit(r, codeField, map[string]string{"code": s.textCode()}), http.StatusOK)
+	if after := told(); before[0] != "totp" || after[0] != "phone" || after[1] < before[1] {
+		t.Errorf("the app was told %q before the step-up and %q after it", before, after)
+	}
+}
+
+// wayTo is the address of a link of a page of ours.
+func wayTo(t *testing.T, page reply, name string) string {
+	t.Helper()
+	m := regexp.MustCompile(`href="([^"]*/` + name + `\?[^"]*)"`).FindStringSubmatch(page.body)
+	if m == nil {
+		t.Fatalf("no link to %s:\n%s", name, page.body)
+	}
+	return strings.ReplaceAll(m[1], "&amp;", "&")
 }

@@ -108,6 +108,15 @@ func (s *Session) Alive(now time.Time) bool {
 	return s.IdleFor <= 0 || now.Before(s.LastSeen.Add(s.IdleFor))
 }
 
+// LastFactor returns the kind of the second factor that was passed last, at the
+// login or at a step-up, and when; empty and zero if none was.
+func (s *Session) LastFactor() (Kind, time.Time) {
+	if s.Steps != nil && s.Steps.FactorAt.After(s.FactorAt) {
+		return s.Steps.Factor, s.Steps.FactorAt
+	}
+	return s.Factor, s.FactorAt
+}
+
 // Suspended reports whether a login has suspended the session.
 func (s *Session) Suspended() bool { return s.SuspendedBy != LoginID{} }
 

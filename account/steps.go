@@ -36,6 +36,10 @@ type Steps struct {
 	Fresh []Fresh `json:"fresh,omitempty"`
 	// Passes are the requests that may be sent once more, the newest last.
 	Passes []Pass `json:"passes,omitempty"`
+	// Factor is the kind of the second factor of the step-up that was passed
+	// last, and FactorAt when.
+	Factor   Kind      `json:"factor,omitempty"`
+	FactorAt time.Time `json:"factor_at,omitzero"`
 	// MovedTo is, of a session in StateMoved, the id that it has now.
 	MovedTo SessionID `json:"moved_to,omitzero"`
 }

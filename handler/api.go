@@ -200,8 +200,8 @@ func (v *visit) apiState() error {
 			s.Challenges = append(s.Challenges, v.apiChallenge(&ch, &acc))
 		}
 	case v.verified():
-		s.State, s.User, s.Factor = "verified", v.session.User, string(v.session.Factor)
-		s.FactorTime = timeOrNil(v.session.FactorAt)
+		factor, at := v.session.LastFactor()
+		s.State, s.User, s.Factor, s.FactorTime = "verified", v.session.User, string(factor), timeOrNil(at)
 		s.Challenges = append(s.Challenges, v.apiStepUps()...)
 	}
 	return v.writeAPI(s)

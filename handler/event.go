@@ -128,8 +128,8 @@ const (
 	PlainHTTP    Result = "plain_http"
 
 	FieldBeyondCap Result = "field_beyond_cap"
-	StreamEnded Result = "session_ended"
-	StreamBlind Result = "store_unavailable"
+	StreamEnded    Result = "session_ended"
+	StreamBlind    Result = "store_unavailable"
 
 	SendTaken   Result = "taken"
 	SendFailed  Result = "failed"

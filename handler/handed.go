@@ -142,9 +142,11 @@ func handedText(value string, s *account.Session) (string, bool) {
 	case HandAccount:
 		return headerText(s.Account)
 	case HandFactor:
-		return string(s.Factor), s.Factor != ""
+		kind, _ := s.LastFactor()
+		return string(kind), kind != ""
 	case HandFactorTime:
-		return timeText(s.FactorAt), !s.FactorAt.IsZero()
+		_, at := s.LastFactor()
+		return timeText(at), !at.IsZero()
 	default:
 		return strconv.Itoa(s.Score), true
 	}

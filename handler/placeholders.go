@@ -45,10 +45,11 @@ type seenFor struct {
 }
 
 func seenForOf(id account.SessionID, s *account.Session) seenFor {
-	f := seenFor{user: s.User, account: s.Account, factor: s.Factor, score: s.Score}
+	factor, at := s.LastFactor()
+	f := seenFor{user: s.User, account: s.Account, factor: factor, score: s.Score}
 	copy(f.id[:], id[:])
-	if !s.FactorAt.IsZero() {
-		f.at = s.FactorAt.Unix()
+	if !at.IsZero() {
+		f.at = at.Unix()
 	}
 	return f
 }

@@ -243,10 +243,11 @@ type StepUp struct {
 // checks that the challenge is open, not expired, and of the session's
 // standing, that the session is usable, and the code as PassChallenge does;
 // then it marks the challenge passed and its codes dead, clears the factor's
-// failures and pause, keeps the step, notes the time for the challenge's routes
-// and, where the challenge says Once, a pass of account.PassFor for its
-// request; takes the hold; and gives the session its new id: what is left under
-// the old one is in account.StateMoved for account.MovedFor.
+// failures and pause, keeps the step, notes the factor's kind, the time for it
+// and for the challenge's routes and, where the challenge says Once, a pass of
+// account.PassFor for its request; takes the hold; and gives the session its new
+// id: what is left under the old one is in account.StateMoved for
+// account.MovedFor.
 type PassStepUp struct {
 	Challenge string
 	Session   account.SessionID

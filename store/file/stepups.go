@@ -267,6 +267,7 @@ func (q *question) stepUp(t *txn, p *store.PassStepUp, now time.Time) error {
 	}
 	v := q.session
 	v.Steps = v.Steps.Clone()
+	v.Steps.Factor, v.Steps.FactorAt = q.factor.Kind, now
 	for _, route := range q.challenge.Routes {
 		v.Steps.SetFresh(route, now)
 	}

@@ -28,6 +28,10 @@ func (f *fixture) steppedUp(v account.Session, u store.StepUp, p store.PassStepU
 	f.t.Helper()
 	want := f.session(v.ID)
 	want.Steps = want.Steps.Clone()
+	want.Steps.Factor, want.Steps.FactorAt = account.KindPhone, f.now
+	if p.Factor == totpID {
+		want.Steps.Factor = account.KindTOTP
+	}
 	for _, r := range u.Challenge.Routes {
 		want.Steps.SetFresh(r, f.now)
 	}
