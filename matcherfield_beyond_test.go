@@ -54,6 +54,7 @@ func TestAFieldBeyondTheCapOfAStreamingBodyIsCutOff(t *testing.T) {
 		{"JSON, broken at the end", "/open/up", jsonBody, `{"action":"view","note":"` + long64, true},
 		{"parts behind a file", "/open/up", partsBody, formPart(`name="f"; filename="x"`, long64) + formPart(`name="action"`, "export") + partsEnd, true},
 		{"parts, another value behind a file", "/open/up", partsBody, formPart(`name="f"; filename="x"`, long64) + formPart(`name="action"`, "view") + partsEnd, false},
+		{"parts, the last not closed, as PHP reads it", "/open/up", partsBody, formPart(`name="f"; filename="x"`, long64) + strings.TrimSuffix(formPart(`name="action"`, "export"), "\r\n"), true},
 		{"no type", "/open/up", "", "note=" + long64 + "&action=export", true},
 		{"an image", "/open/up", "image/png", "\x89PNG" + long64 + "&action=export", false},
 		{"JSON as an image", "/open/up", "image/png", `{"note":"` + long64 + `","action":"export"}`, true},

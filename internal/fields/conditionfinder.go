@@ -196,7 +196,8 @@ func (f *conditionFinder) all() { f.everything = true }
 func (f *conditionFinder) found(broken bool) bool {
 	for i := range f.states {
 		s := &f.states[i]
-		maybe := f.everything || f.uncertain && s.seen || f.latin && s.nonASCII || broken && f.spots != nil && f.spots.saw(i)
+		// In a body that broke, apps may read on from a name as they like.
+		maybe := f.everything || (f.uncertain || broken) && s.seen || f.latin && s.nonASCII || broken && f.spots != nil && f.spots.saw(i)
 		if !s.met && !maybe {
 			return false
 		}
