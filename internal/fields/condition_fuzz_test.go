@@ -47,12 +47,28 @@ func demanded(t *testing.T, contentType, body string, reads func() bool) {
 	early := deleting.In("", part)
 	part.WatchFor(s, deleting, nil)
 	after, err := io.ReadAll(s.Body)
-	if said == Present && early == Beyond && !errors.Is(err, ErrMet) {
+	// Where parts break, all of a whole body is searched for the name, and of one
+	// that streams what is not read for certain.
+	must := reads() || said == Present && !strings.HasPrefix(contentType, "multipart/")
+	if must && early == Beyond && !errors.Is(err, ErrMet) {
 		t.Fatalf("%s %q has the field when whole, and streamed through: %v", contentType, body, err)
 	}
 	if err == nil && string(after) != body {
 		t.Fatalf("the streamed body %q became %q", body, after)
 	}
+}
+
+// laxParts says whether a part named action holds delete, as lenient apps read a
+// multipart body: line ends of any kind, no closing delimiter.
+func laxParts(body string) bool {
+	for _, part := range strings.Split(body, "--AaB03x")[1:] {
+		part = strings.ReplaceAll(part, "\r\n", "\n")
+		header, value, found := strings.Cut(strings.TrimPrefix(part, "\n"), "\n\n")
+		if found && strings.Contains(header, `name="action"`) && strings.TrimSuffix(value, "\n") == "delete" {
+			return true
+		}
+	}
+	return false
 }
 
 func FuzzACondition(f *testing.F) {
@@ -69,6 +85,7 @@ func FuzzACondition(f *testing.F) {
 				return slices.Contains(q["action"], "delete")
 			})
 		}
+		demanded(t, partsType, body, func() bool { return laxParts(body) })
 		for _, contentType := range []string{jsonType, "text/plain", "image/png", formType, partsType} {
 			demanded(t, contentType, body, func() bool {
 				var v struct{ Action string }
