@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -37,6 +38,7 @@ type Editor struct {
 	dropped bool
 	early   bool
 	before  []string
+	sent    []string
 	// present are the fields that others had set before: the first few, and
 	// where there are more, all of them in rest.
 	present [8]field
@@ -106,6 +108,8 @@ func (e *Editor) WriteHeader(status int) {
 		return
 	}
 	e.restore(h)
+	unannounce(h)
+	e.sent = h["Set-Cookie"]
 	e.ResponseWriter.WriteHeader(status)
 }
 
@@ -118,15 +122,40 @@ func (e *Editor) Finish() {
 		return
 	}
 	if !e.dropped {
-		dropTrailers(h)
+		dropTrailers(h, e.sent)
 	}
 }
 
-// dropTrailers removes the cookies from the trailers of an answer whose headers
-// have gone out.
-func dropTrailers(h http.Header) {
-	delete(h, "Set-Cookie")
+// unannounce takes Set-Cookie out of the trailers that an answer announces.
+func unannounce(h http.Header) {
+	announced := h["Trailer"]
+	if len(announced) == 0 {
+		return
+	}
+	var kept []string
+	for _, line := range announced {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, "Set-Cookie") {
+				kept = append(kept, name)
+			}
+		}
+	}
+	delete(h, "Trailer")
+	if len(kept) > 0 {
+		h["Trailer"] = []string{strings.Join(kept, ", ")}
+	}
+}
+
+// dropTrailers removes the cookies that were set behind the headers of an answer.
+// Those of the headers stay in the map: over HTTP/3 the headers of a short answer
+// are read from it only when the answer has ended.
+func dropTrailers(h http.Header, sent []string) {
 	delete(h, http.TrailerPrefix+"Set-Cookie")
+	if sent == nil {
+		delete(h, "Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = sent
 }
 
 // reset puts back what was there before the app answered.

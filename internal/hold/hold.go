@@ -44,6 +44,8 @@ type Writer struct {
 	verdict Verdict
 	body    bytes.Buffer
 	over    bool
+	// sent are the cookies that a streamed answer went out with.
+	sent []string
 }
 
 // NewWriter returns a Writer in front of w that keeps at most limit bytes of
@@ -90,6 +92,8 @@ func (w *Writer) WriteHeader(status int) {
 	}
 	out := w.w.Header()
 	Replace(out, w.header)
+	unannounce(out)
+	w.sent = out["Set-Cookie"]
 	w.w.WriteHeader(status)
 }
 
@@ -129,7 +133,7 @@ func (w *Writer) Finish() {
 		return
 	}
 	out := w.w.Header()
-	dropTrailers(out)
+	dropTrailers(out, w.sent)
 	announced := strings.Split(strings.Join(w.header.Values("Trailer"), ","), ",")
 	for name, values := range w.header {
 		isTrailer := strings.HasPrefix(name, http.TrailerPrefix) || slices.ContainsFunc(announced, func(a string) bool {

@@ -3,6 +3,7 @@ package hold
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -89,6 +90,44 @@ func TestAStreamedAnswerGoesOnWithItsTrailersButNoCookieInThem(t *testing.T) {
 	}
 	if res.Trailer.Get("X-Sum") != "1" || res.Trailer.Get("X-More") != "2" || len(res.Trailer["Set-Cookie"]) > 0 {
 		t.Errorf("trailers: %v", res.Trailer)
+	}
+}
+
+// late is a writer that reads the headers when the answer has ended, as that of
+// HTTP/3 does for a short one.
+type late struct{ *httptest.ResponseRecorder }
+
+func (late) WriteHeader(int)                   {}
+func (late) Write(p []byte) (int, error)       { return len(p), nil }
+func (late) ReadFrom(io.Reader) (int64, error) { return 0, nil }
+
+func TestTheCookiesOfAShortAnswerAreStillThereAtItsEnd(t *testing.T) {
+	app := func(w http.ResponseWriter) {
+		w.Header().Set("Trailer", "X-Sum, set-cookie")
+		w.Header().Add("Set-Cookie", "sid=secret")
+		fmt.Fprint(w, "short")
+		w.Header().Set("X-Sum", "1")
+		w.Header().Set("Set-Cookie", "sid=secret")
+		w.Header().Set(http.TrailerPrefix+"Set-Cookie", "sid=secret")
+	}
+	seal := func(h http.Header) { h["Set-Cookie"] = []string{"sid=sealed"} }
+	edited := late{httptest.NewRecorder()}
+	edited.Header().Add("Set-Cookie", "ours=1")
+	e := newEditor(edited, true, func(_ int, h http.Header) bool { seal(h); return true })
+	app(e)
+	e.Finish()
+	streamed := late{httptest.NewRecorder()}
+	streamed.Header().Add("Set-Cookie", "ours=1")
+	w := NewWriter(streamed, 10, func(_ int, h http.Header) Verdict { seal(h); return Stream })
+	app(w)
+	w.Finish()
+	for name, h := range map[string]http.Header{"edited": edited.Header(), "streamed": streamed.Header()} {
+		if got := strings.Join(h["Set-Cookie"], " "); got != "ours=1 sid=sealed" {
+			t.Errorf("%s: the cookies are %q", name, got)
+		}
+		if h.Get("Trailer") != "X-Sum" || h.Get("X-Sum") != "1" || len(h[http.TrailerPrefix+"Set-Cookie"]) > 0 {
+			t.Errorf("%s: %v", name, h)
+		}
 	}
 }
 
