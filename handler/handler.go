@@ -20,6 +20,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if call := ownCallOf(r.Context()); call != nil && call.gate == g {
 		return call.serve(w, r, next)
 	}
+	settleLength(r)
 	if g.Observe {
 		return g.observe(w, r, next)
 	}
