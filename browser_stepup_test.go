@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/browser"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/demoapp"
 )
@@ -590,4 +591,57 @@ func exportWithoutScripts(t *testing.T, b *browser.Browser) {
 		t.Errorf("the file is %q", f.Name)
 	}
 	e.reached(1)
+}
+
+// TestAnExportOverHTTP2AndHTTP3 does over TLS what the others do without.
+func TestAnExportOverHTTP2AndHTTP3(t *testing.T) {
+	const host = "crm.shop.test"
+	for _, tt := range []struct {
+		protocol string
+		start    func(*testing.T, *site) *browser.Browser
+	}{
+		{"h2", func(t *testing.T, _ *site) *browser.Browser { return browser.Start(t) }},
+		{"h3", func(t *testing.T, s *site) *browser.Browser {
+			// All servers of httptest have one certificate, the site's.
+			srv := httptest.NewTLSServer(http.NotFoundHandler())
+			defer srv.Close()
+			return browser.StartHTTP3(t, strings.TrimPrefix(s.url, "https://"), srv.Certificate().RawSubjectPublicKeyInfo)
+		}},
+	} {
+		t.Run(tt.protocol, func(t *testing.T) {
+			app, upstream := serveDemo(t, demoapp.Options{})
+			// The login is told by a path that the form has too, and visitors may look
+			// around: both are for requests without a body.
+			s := startTLS(t, upstream, "login /login {\nuser form email\nyes redirect /dashboard*\nno text \"The e-mail address or the password is wrong\"\n}\nlogin_page /login\nunverified anonymous\nprotect *\n"+exportOnce, host)
+			s.enrol(bob, account.KindPhone)
+			b := tt.start(t, s)
+			plain := b.NewPerson(t)
+			plain.Open("http://" + upstream + "/login")
+			fillLogin(plain, bob, bobPassword)
+			plain.Click("#submit")
+			plain.Open("http://" + upstream + "/contacts")
+			want := plain.Save(exportForm, 1)
+			p := b.NewPerson(t)
+			p.Open(s.url + "/")
+			says(t, p, "Welcome")
+			if at := pathOf(t, p); at != "/" {
+				t.Fatalf("a visitor is led to %s", at)
+			}
+			askFor(t, s, p, bob, bobPassword)
+			enterCode(p, s.textCode())
+			p.Open(s.url + "/contacts")
+			var spoken string
+			p.Eval(`performance.getEntriesByType("navigation")[0].nextHopProtocol`, &spoken)
+			if spoken != tt.protocol {
+				t.Fatalf("the browser speaks %q", spoken)
+			}
+			p.Click(exportForm)
+			p.Click(sendButton)
+			p.Fill("#code", s.textCode())
+			same(t, p.Save(continueButton, 1), want)
+			if got := exports(app); len(got) != 2 {
+				t.Errorf("%d exports reached the app, want 2", len(got))
+			}
+		})
+	}
 }

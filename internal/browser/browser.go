@@ -20,6 +20,8 @@ package browser
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"os"
 	"os/exec"
@@ -56,6 +58,22 @@ type Browser struct {
 // TLS server signs its own.
 func Start(t testing.TB) *Browser {
 	t.Helper()
+	return start(t, chromedp.Flag("disable-quic", true))
+}
+
+// StartHTTP3 is Start with a Chromium that speaks HTTP/3, and nothing else, to
+// one host and port of a server whose certificate has this public key (DER, a
+// SubjectPublicKeyInfo): over QUIC, certificates are checked but for such a key.
+func StartHTTP3(t testing.TB, address string, key []byte) *Browser {
+	t.Helper()
+	sum := sha256.Sum256(key)
+	return start(t,
+		chromedp.Flag("origin-to-force-quic-on", address),
+		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(sum[:])))
+}
+
+func start(t testing.TB, protocols ...chromedp.ExecAllocatorOption) *Browser {
+	t.Helper()
 	program := find(t)
 	profile := t.TempDir()
 
@@ -73,7 +91,6 @@ func Start(t testing.TB) *Browser {
 		chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors,
 		chromedp.CombinedOutput(io.Discard),
-		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-domain-reliability", true),
 		chromedp.Flag("disable-crash-reporter", true),
@@ -82,6 +99,7 @@ func Start(t testing.TB) *Browser {
 		chromedp.Flag("host-resolver-rules", hosts),
 		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication,CertificateTransparencyComponentUpdater"),
 	)
+	options = append(options, protocols...)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
