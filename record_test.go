@@ -41,6 +41,10 @@ func watchedApp(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 	case r.URL.Path == "/login":
 		http.SetCookie(w, &http.Cookie{Name: "sid", Value: "visitor", Path: "/"})
+	case r.URL.Path == "/events":
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		return
 	case r.URL.Path == "/open":
 		http.SetCookie(w, &http.Cookie{Name: "remember", Value: canarySession, Path: "/"})
 	}
@@ -138,7 +142,13 @@ func (s *watched) tell() (secrets []string) {
 	s.in(c, alice, canaryWrong, nil)
 	s.in(c, alice, canaryRight, nil)
 	c.enter(right())
+	events, err := c.http.Get(s.url + "/events?token=" + canaryQuery)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	c.get("/logout")
+	_, _ = io.Copy(io.Discard, events.Body)
+	_ = events.Body.Close()
 
 	// A phone, a pending session that goes on, and a cancelled one.
 	b := s.client()
@@ -202,7 +212,7 @@ func TestRule29EveryEventIsWrittenDownOnceWithoutASecret(t *testing.T) {
 	for kind, want := range map[handler.Kind]int{
 		handler.LoginAssessed: 5, handler.ChallengeOpened: 5, handler.ChallengePassed: 2, handler.LoginSucceeded: 2,
 		handler.CodeSent: 1, handler.ChallengeCancelled: 1, handler.TriesUsedUp: 2, handler.FactorPaused: 1,
-		handler.FromElsewhere: 1, handler.Refused: 1, handler.CookieWithheld: 1, handler.SessionResumed: 1,
+		handler.FromElsewhere: 1, handler.Refused: 1, handler.CookieWithheld: 1, handler.SessionResumed: 1, handler.StreamClosed: 1,
 		handler.SystemStarted: 1, handler.SystemReloaded: 1, handler.SystemStopped: 1,
 	} {
 		if seen[kind] != want {
@@ -275,6 +285,7 @@ func TestMetricsCountWhatHappensAndLiveThroughAReload(t *testing.T) {
 			`sessions_suspended_total{instance="default"}`:                                 3,
 			`sessions_resumed_total{instance="default"}`:                                   1,
 			`sessions_ended_total{instance="default",reason="logout"}`:                     1,
+			`streams_closed_total{instance="default",reason="session_ended"}`:              1,
 			`store_errors_total{instance="default"}`:                                       1,
 			`accounts_imported_total{instance="default",result="new"}`:                     1,
 			`accounts_imported_total{instance="default",result="changed"}`:                 1,
