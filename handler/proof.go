@@ -226,6 +226,12 @@ func (v *visit) setsOf(h http.Header, target *url.URL) []cookie.SetCookie {
 // line only if the app shows that nobody is logged in with them. Otherwise a
 // wrong password typed into a logged-in browser would count as right.
 func (a *attempt) proveVisitor() {
+	if a.wasVerified && a.mayOpenStep() {
+		// Two made-up fields must not open a step-up route.
+		a.withheld, a.visitor = true, true
+		a.forgetLine()
+		return
+	}
 	p := a.login.Proof
 	if p != nil && p.User != nil {
 		return

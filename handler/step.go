@@ -40,11 +40,53 @@ func (v *visit) stepUpRoutes() ([]*StepUp, error) {
 	if len(asked) == 0 {
 		return nil, nil
 	}
-	logout, err := v.matchesAll(v.g.Logout)
-	if logout && v.verified() {
-		asked = nil
+	return v.withoutLogout(asked)
+}
+
+// withoutLogout takes off the routes that the logout stands before. Both must be
+// told by the path alone: apps that read a field at every address would else be
+// asked for an export by a logout's address, or find a logout's field at an
+// export's.
+func (v *visit) withoutLogout(asked []*StepUp) ([]*StepUp, error) {
+	if !v.verified() {
+		return asked, nil
 	}
-	return asked, err
+	logout, err := v.matchesAll(v.g.Logout)
+	if err != nil || !logout {
+		return asked, err
+	}
+	bare := *v
+	r := *v.r
+	u := *v.r.URL
+	u.RawQuery = ""
+	r.URL, r.Header = &u, http.Header{}
+	bare.r, bare.allPaths, bare.query = &r, nil, ""
+	bare.withoutBody()
+	if logout, err = bare.matchesAll(v.g.Logout); err != nil || !logout {
+		return asked, err
+	}
+	var told []*StepUp
+	for _, s := range asked {
+		byPath, err := bare.matches(s.Match)
+		if err != nil {
+			return nil, err
+		}
+		if !byPath {
+			told = append(told, s)
+		}
+	}
+	return told, nil
+}
+
+// mayOpenStep reports whether a login of a verified session stands on a route
+// that asks for a fresh code: what tells a login can stand at any address, and
+// the app may answer it by what it has there.
+func (v *visit) mayOpenStep() bool {
+	routes, err := v.stepUpRoutes()
+	if err != nil || len(v.stale(routes)) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(v.beyond, func(b beyondCap) bool { return b.rule.kind == ruleStepUp })
 }
 
 // stepUp is the way of a request of a verified session to routes that ask for a
