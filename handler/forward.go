@@ -107,6 +107,9 @@ func (v *visit) edit(status int, h http.Header, logout bool) bool {
 		return false
 	}
 	v.keepPass(status)
+	if !v.keepsPart(status) {
+		return false
+	}
 	sets := v.answerCookies(h)
 	proved := true
 	if v.protected {

@@ -107,7 +107,7 @@ func (v *visit) stepUp(routes []*StepUp) (bool, error) {
 	if err != nil {
 		return false, v.refuseUnkept(stale, err)
 	}
-	if asksOnce(stale) {
+	if asksOnce(stale) && v.mayUsePass() {
 		if passes, err := v.usePass(id); passes || err != nil {
 			if err != nil {
 				return false, v.refuse(page.StoreUnavailable, err)
@@ -149,16 +149,34 @@ func (v *visit) proveAgain() (bool, error) {
 	return v.askWhose(v.g.whoProof)
 }
 
+// mayUsePass reports whether the request comes from where a code was asked for:
+// what another site, or the browser by itself, sends uses up no pass (rule 33).
+func (v *visit) mayUsePass() bool {
+	from := v.origin()
+	return from == fromPerson || from == fromPage
+}
+
 // usePass takes the pass of this request, if there is one. HEAD, and a range
-// that is not the whole, are served while the pass lives and leave it.
+// that is not the whole, are served while the pass lives and leave it, unless
+// the app takes them for another method or has the whole for every range.
 func (v *visit) usePass(id account.RequestID) (bool, error) {
 	pass, ok := v.session.Steps.Pass(id, v.now)
 	if !ok || pass.Taken {
 		return false, nil
 	}
-	if v.r.Method == http.MethodHead || v.r.Method == http.MethodGet && isPart(v.r.Header["Range"]) {
-		return true, nil
+	if len(v.methods) == 0 {
+		switch {
+		case v.r.Method == http.MethodHead:
+			return true, nil
+		case v.r.Method == http.MethodGet && isPart(v.r.Header["Range"]):
+			v.pass, v.passPart = id, true
+			return true, nil
+		}
 	}
+	return v.takePass(id)
+}
+
+func (v *visit) takePass(id account.RequestID) (bool, error) {
 	ctx, cancel := v.ctx()
 	defer cancel()
 	err := v.parts.Store.TakePass(ctx, v.sessionID, id, v.now)
@@ -177,6 +195,23 @@ var laterPart = regexp.MustCompile(`^bytes=0*[1-9][0-9]*-[0-9]*$`)
 
 // isPart reports whether a Range asks for less than the whole.
 func isPart(ranges []string) bool { return len(ranges) == 1 && laterPart.MatchString(ranges[0]) }
+
+// keepsPart reports whether the answer to a range that was asked for beside the
+// pass may go out: what is more than that range uses the pass up.
+func (v *visit) keepsPart(status int) bool {
+	if !v.passPart || status == http.StatusPartialContent || status == http.StatusNotModified || status >= 400 {
+		return true
+	}
+	v.passPart = false
+	taken, err := v.takePass(v.pass)
+	switch {
+	case err != nil:
+		v.instead = func() error { return v.refuse(page.StoreUnavailable, err) }
+	case !taken:
+		v.instead = func() error { return v.refuse(page.StepUpUsed, nil) }
+	}
+	return taken && err == nil
+}
 
 // keepPass gives the pass back where the app did not do what it was asked for.
 func (v *visit) keepPass(status int) {

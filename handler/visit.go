@@ -85,10 +85,11 @@ type visit struct {
 	asking  bool
 	running bool
 	// replayed is the held request that is sent to the app now; nil if the
-	// request is none. pass is the request's pass, if passTaken says so.
-	replayed  *replayed
-	pass      account.RequestID
-	passTaken bool
+	// request is none. pass is the request's pass, if passTaken says so, or
+	// passPart, that a range was asked for beside it.
+	replayed            *replayed
+	pass                account.RequestID
+	passTaken, passPart bool
 	// sent is the visit as it was when the request went to the app, for what
 	// runs beside it.
 	sent *visit
