@@ -141,10 +141,12 @@ func (v *visit) readUser(l *Login) (*foundLogin, error) {
 // hasKeyInQuery reports whether the address carries a declared credential, in
 // any spelling that an app could read.
 func (v *visit) hasKeyInQuery() bool {
-	if v.g.fielded.none() || v.orig.RawQuery == "" && v.r.URL.RawQuery == "" {
+	_, came, _ := strings.Cut(v.address, "?")
+	if v.g.fielded.none() || came == "" && v.r.URL.RawQuery == "" {
 		return false
 	}
-	for _, query := range []string{v.orig.RawQuery, v.r.URL.RawQuery} {
+	// What came is asked, since the credential may have been taken off by now.
+	for _, query := range []string{came, v.r.URL.RawQuery} {
 		if _, has := cookie.StripQuery(query, v.g.fielded.match); has {
 			return true
 		}

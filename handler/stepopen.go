@@ -124,11 +124,14 @@ func (v *visit) holdStep(id account.RequestID, routes []*StepUp) error {
 		return v.noStep(routes, err)
 	}
 	ch.Back = v.backTo()
-	if ch.Address = v.address; v.hasKeyInQuery() || strings.HasPrefix(ch.Address, "//") {
-		ch.Address = ""
-	}
 	u := store.StepUp{Challenge: ch}
-	if ch.Once || ch.Address == "" || v.r.Method != http.MethodGet {
+	if v.hasKeyInQuery() || !isPathHere(v.address) {
+		// The form cannot be posted there, and elsewhere the request would be
+		// another: as a script's it passes once, when it comes again.
+		return v.openStep(u, acc, routes)
+	}
+	u.Challenge.Address = v.address
+	if ch.Once || v.r.Method != http.MethodGet {
 		if u.Hold, err = v.holdRequest(&ch); err != nil {
 			return v.refuseUnkept(routes, err)
 		}
@@ -317,11 +320,12 @@ func (v *visit) goOnFromElsewhere(form url.Values) error {
 		return v.noStep(named, err)
 	}
 	ch.Back = "/"
-	if ch.Address = e.Address; strings.HasPrefix(e.Address, "//") {
-		ch.Address = ""
-	}
 	u := store.StepUp{Challenge: ch}
-	if ch.Once || ch.Address == "" {
+	if !isPathHere(e.Address) {
+		return v.openStep(u, acc, named)
+	}
+	u.Challenge.Address = e.Address
+	if ch.Once {
 		held := &heldRequest{Method: http.MethodGet, At: e.Address, Host: v.r.Host, Header: http.Header{}}
 		if u.Hold, err = v.sealRequest(held, &ch); err != nil {
 			return v.refuse(page.StepUpElsewhere, err)
