@@ -44,6 +44,8 @@ type stream struct {
 	over bool
 	id   account.SessionID
 	w    http.ResponseWriter
+	// major is the version of HTTP.
+	major int
 	// conn is the connection of an exchange that took it over, and cancel ends
 	// the request's context, where that can be ended; both may be nil.
 	conn   net.Conn
@@ -60,7 +62,7 @@ func (v *visit) lasts() error {
 		return m.stream.goesOn()
 	}
 	st := &stream{
-		g: v.g, parts: v.parts, standing: v.session.Standing, id: v.sessionID, w: v.w, cancel: v.endContext,
+		g: v.g, parts: v.parts, standing: v.session.Standing, id: v.sessionID, w: v.w, major: v.r.ProtoMajor, cancel: v.endContext,
 		user: v.session.User, account: v.session.Account, ip: v.rawIP(), userAgent: v.r.UserAgent(), path: v.orig.Path,
 	}
 	m.stream = st
@@ -156,7 +158,9 @@ func (st *stream) look(ctx context.Context, failed error) error {
 		return nil
 	}
 	if st.cut.Load() {
-		st.close()
+		if st.major == 1 && st.conn == nil {
+			st.close()
+		}
 		return nil
 	}
 	now := st.g.Clock()
@@ -195,9 +199,9 @@ func (st *stream) end(why Result, now time.Time) {
 		zap.String("why", string(why)), zap.String("path", st.path), zap.Stringer("session", st.id))
 }
 
-// close breaks off what the exchange reads and writes. What the app does with
-// the connection meanwhile may put a deadline of its own in the place of these,
-// so it is done again at each look until the request is over.
+// close breaks off what the exchange reads and writes. In HTTP/1, whoever writes
+// at the same moment may put a deadline of his own in the place of these, so it
+// is done again at each look until the request is over.
 func (st *stream) close() {
 	past := time.Unix(1, 0)
 	if st.conn != nil {

@@ -3,10 +3,13 @@ package handler
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
@@ -154,5 +157,59 @@ func TestARequestThatIsOverIsNotBrokenOff(t *testing.T) {
 	}
 	if n := len(st.g.streams.list(nil)); n != 0 {
 		t.Errorf("%d are registered", n)
+	}
+}
+
+func TestAnAnswerThatWasBrokenOffDoesNotEndAsIfItWereWhole(t *testing.T) {
+	g, r := verifiedRequest(t)
+	w := &deadlines{quiet: quiet{header: http.Header{}}}
+	next := caddyhttp.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) error {
+		// Some handlers do not look at what became of a write.
+		if _, err := out.Write(make([]byte, longAnswer)); err != nil {
+			t.Errorf("a long answer: %v", err)
+		}
+		all := g.streams.list(nil)
+		if len(all) != 1 {
+			t.Fatalf("%d are registered, want the long answer", len(all))
+		}
+		if err := all[0].parts.Store.EndSession(t.Context(), all[0].id); err != nil {
+			t.Fatal(err)
+		}
+		look(all)
+		if _, err := out.Write([]byte("more")); !errors.Is(err, errSessionOver) {
+			t.Errorf("after the end of the session a piece goes out: %v", err)
+		}
+		if err := http.NewResponseController(out).Flush(); !errors.Is(err, errSessionOver) {
+			t.Errorf("after the end of the session a flush goes out: %v", err)
+		}
+		return nil
+	})
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so.
+			t.Errorf("the answer ended with %v", p)
+		}
+		if !w.read || !w.write {
+			t.Error("the connection was not broken off")
+		}
+		if n := len(g.streams.list(nil)); n != 0 {
+			t.Errorf("%d are registered when the request is over", n)
+		}
+	}()
+	_ = g.ServeHTTP(w, r, next)
+}
+
+func TestAShortAnswerIsNotWatched(t *testing.T) {
+	g, r := verifiedRequest(t)
+	next := caddyhttp.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) error {
+		out.Header().Set("Content-Length", "10")
+		_, _ = io.Copy(out, strings.NewReader("01234"))
+		_, _ = out.Write([]byte("56789"))
+		if n := len(g.streams.list(nil)); n != 0 {
+			t.Errorf("%d are registered", n)
+		}
+		return nil
+	})
+	if err := g.ServeHTTP(&quiet{header: http.Header{}}, r, next); err != nil {
+		t.Error(err)
 	}
 }
