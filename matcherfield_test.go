@@ -359,3 +359,21 @@ func TestWhatOpensCannotBeToldByAFieldInJSONEither(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereAnAnswerLeadsIsJudgedWithoutTheFieldsOfItsRequest(t *testing.T) {
+	l, upstream := newLedger(t)
+	config := strings.Replace(ledgerConfig(), "protect *", "protect /contacts\n\t\tprotect {\n\t\t\ttwo_factor_field action export\n\t\t}", 1)
+	s := startSite(t, config, upstream)
+	c := s.client()
+	c.get("/login")
+	for to, passes := range map[string]bool{"/list": true, "/list?action=view": true, "/list?action=export": false} {
+		l.on("/login", func(w http.ResponseWriter, _ *arrival) {
+			w.Header().Set("Location", to)
+			w.WriteHeader(http.StatusFound)
+		})
+		r := c.do(http.MethodPost, "/login", strings.NewReader("action=export"), urlencoded)
+		if (r.location() == to) != passes {
+			t.Errorf("the login page leads to %s: %d to %q", to, r.StatusCode, r.location())
+		}
+	}
+}
