@@ -121,6 +121,12 @@ type Sessions interface {
 	// EndSession removes a session, its challenges and their holds; no error if
 	// there is none.
 	EndSession(ctx context.Context, id account.SessionID) error
+	// EndSessions ends every session of an account of an instance, in whatever
+	// state, suspended or not, and under every id that it is found by: as
+	// EndSession does, all in one step. It returns how many of them could have
+	// let a browser in, now or after a code (account.Session.Suspends); no error
+	// if there is none. A session that begins afterwards is not concerned.
+	EndSessions(ctx context.Context, instance, acc string) (int, error)
 	// CancelSession ends a pending session at the user's wish: its hold is
 	// dropped, its challenge is ChallengeCancelled with its codes dead, and
 	// the session is StateCancelled until it expires, suspended or not.

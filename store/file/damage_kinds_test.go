@@ -149,6 +149,7 @@ func loginTargets() []target {
 				}},
 				{method: "CancelSession", call: (*scene).cancel, want: errCannotSay},
 				{method: "EndSession", call: (*scene).end},
+				{method: "EndSessions", call: (*scene).endAll},
 				{method: "SuspendSession", how: "after a login that is too old", before: (*scene).suspend, want: store.ErrNotFound,
 					call: func(sc *scene) error {
 						return second(sc.s.SuspendSession(sc.t.Context(), sc.b.Session.ID, newLogin(), sc.now.Add(account.RunningFor)))
@@ -163,6 +164,7 @@ func loginTargets() []target {
 				{method: "PassChallenge", call: (*scene).passUnspent, want: store.ErrNotFound},
 				{method: "CancelSession", call: (*scene).cancel},
 				{method: "EndSession", call: (*scene).end},
+				{method: "EndSessions", call: (*scene).endAll},
 				{method: "BeginSession", how: "in its session's place", before: (*scene).suspend, call: (*scene).replace},
 			},
 		},
@@ -208,6 +210,13 @@ func lostSession() []probe {
 		gone("ReserveSend", store.ErrNotFound, (*scene).reserve),
 		gone("BeginSession", store.ErrConflict, (*scene).replace),
 		{method: "EndSession", call: (*scene).end},
+		{method: "EndSessions", call: func(sc *scene) error {
+			n, err := sc.s.EndSessions(sc.t.Context(), "crm", sc.acc)
+			if n != 0 {
+				sc.t.Errorf("%d sessions have ended that were never there", n)
+			}
+			return err
+		}},
 	}
 }
 
@@ -247,6 +256,7 @@ func keptSession() []probe {
 		}),
 		kept("CancelSession", "", nil, (*scene).cancel),
 		kept("EndSession", "", nil, (*scene).end),
+		kept("EndSessions", "", nil, (*scene).endAll),
 		kept("PassChallenge", "", nil, (*scene).pass),
 		kept("BeginSession", "in its place", (*scene).suspend, (*scene).replace),
 	}
@@ -271,6 +281,15 @@ func (sc *scene) end() error {
 	err := sc.s.EndSession(sc.t.Context(), sc.b.Session.ID)
 	if got := sc.session(); !errors.Is(got, store.ErrNotFound) {
 		sc.t.Errorf("the session has not ended: %v", got)
+	}
+	return err
+}
+
+// endAll ends all sessions of the user, of which there is one.
+func (sc *scene) endAll() error {
+	n, err := sc.s.EndSessions(sc.t.Context(), "crm", sc.acc)
+	if got := sc.session(); n != 1 || !errors.Is(got, store.ErrNotFound) {
+		sc.t.Errorf("%d sessions have ended, and this one: %v", n, got)
 	}
 	return err
 }

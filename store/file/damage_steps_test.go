@@ -153,7 +153,15 @@ func (sc *scene) withTakenPass() {
 }
 
 func (sc *scene) endSteps() error {
-	err := sc.s.EndSession(sc.t.Context(), sc.steps.v.ID)
+	return sc.stepsEnd(sc.s.EndSession(sc.t.Context(), sc.steps.v.ID))
+}
+
+func (sc *scene) endAllSteps() error {
+	return sc.stepsEnd(second(sc.s.EndSessions(sc.t.Context(), "crm", sc.acc)))
+}
+
+// stepsEnd checks that nothing is left of the step-ups.
+func (sc *scene) stepsEnd(err error) error {
 	for _, u := range []store.StepUp{sc.steps.open, sc.steps.waits} {
 		if has(sc.t, sc.s, challenges.bucket, []byte(u.Challenge.ID)) || has(sc.t, sc.s, holds.bucket, []byte(u.Challenge.ID)) {
 			sc.t.Error("a step-up of a session that has ended is still there, or its hold")
@@ -241,6 +249,7 @@ func stepTargets() []target {
 				{method: "CountAttempt", call: (*scene).attemptStep, want: errCannotSay},
 				{method: "ReserveSend", call: (*scene).sendStep, want: errCannotSay},
 				{method: "EndSession", call: (*scene).endSteps},
+				{method: "EndSessions", call: (*scene).endAllSteps},
 			},
 		},
 		{
@@ -251,6 +260,7 @@ func stepTargets() []target {
 				{method: "CancelStepUp", call: (*scene).cancelStep},
 				{method: "OpenStepUp", how: "until it is dropped", call: (*scene).openMany},
 				{method: "EndSession", call: (*scene).endSteps},
+				{method: "EndSessions", call: (*scene).endAllSteps},
 			},
 		},
 	}

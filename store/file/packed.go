@@ -76,6 +76,17 @@ func (p *packed) life() (s account.Session) {
 	return s
 }
 
+// isOf reports whether the session is an account's.
+func (p *packed) isOf(instance, acc string) bool {
+	in, rest := unpackText(p.text[packedFixed:])
+	if in != instance {
+		return false
+	}
+	_, rest = unpackText(rest) // the state
+	of, _ := unpackText(rest)
+	return of == acc
+}
+
 // unpack returns the session, its times in UTC.
 func (p *packed) unpack() account.Session {
 	s := account.Session{Tokens: p.tokens, Steps: p.steps}

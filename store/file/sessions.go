@@ -102,6 +102,26 @@ func (s *Store) EndSession(ctx context.Context, id account.SessionID) error {
 	return err
 }
 
+// EndSessions implements store.Sessions. It looks at every session in memory.
+func (s *Store) EndSessions(ctx context.Context, instance, acc string) (int, error) {
+	return decide(ctx, s, func(t *txn) (int, error) {
+		n := 0
+		for _, id := range t.sessionsOf(instance, acc) {
+			v, ok := t.session(id)
+			if !ok {
+				continue
+			}
+			if v.Suspends() {
+				n++
+			}
+			if err := t.endSession(v); err != nil {
+				return 0, err
+			}
+		}
+		return n, nil
+	})
+}
+
 // CancelSession implements store.Sessions.
 func (s *Store) CancelSession(ctx context.Context, id account.SessionID) error {
 	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {

@@ -59,6 +59,22 @@ func (t *table) get(id account.SessionID) (account.Session, bool) {
 	return e.now(), true
 }
 
+// of returns the ids of an account's sessions. It looks at all sessions, a shard
+// at a time.
+func (t *table) of(instance, acc string) (ids []account.SessionID) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.RLock()
+		for id, e := range sh.m {
+			if e.session.isOf(instance, acc) {
+				ids = append(ids, id)
+			}
+		}
+		sh.mu.RUnlock()
+	}
+	return ids
+}
+
 // maxMoves bounds how many new ids are followed, each of a step-up within
 // account.MovedFor: many more than a person can pass, and than there are steps
 // of an authenticator in that time.

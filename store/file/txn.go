@@ -125,6 +125,23 @@ func (t *txn) find(id account.SessionID, now time.Time) (*account.Session, bool)
 	return nil, false
 }
 
+// sessionsOf returns the ids of an account's sessions, as the calls before in
+// this transaction left them.
+func (t *txn) sessionsOf(instance, acc string) []account.SessionID {
+	var ids []account.SessionID
+	for id, s := range t.sessions {
+		if s != nil && s.Instance == instance && s.Account == acc {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range t.store.table.of(instance, acc) {
+		if _, changed := t.sessions[id]; !changed {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 func (t *txn) putSession(s *account.Session) error {
 	if err := put(t, sessions, s.ID[:], s); err != nil {
 		return err

@@ -80,6 +80,7 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 	do("BindToken", func(ctx context.Context) error { return s.BindToken(ctx, v.ID, account.Fingerprint{1}, f.now) })
 	do("ResumeSession", func(ctx context.Context) error { return s.ResumeSession(ctx, v.ID, login, f.now) })
 	do("EndSession", func(ctx context.Context) error { return s.EndSession(ctx, v.ID) })
+	do("EndSessions", func(ctx context.Context) error { _, err := s.EndSessions(ctx, instance, "ada"); return err })
 	do("CancelSession", func(ctx context.Context) error { return s.CancelSession(ctx, b.Session.ID) })
 	do("TouchSession", func(ctx context.Context) error { return s.TouchSession(ctx, v.ID, f.now.Add(time.Second)) })
 	do("BeginSession", func(ctx context.Context) error {

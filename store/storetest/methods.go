@@ -24,6 +24,7 @@ func timeless() map[string]string {
 		"ListAccounts":  "accounts do not expire",
 		"PutAccounts":   "accounts do not expire",
 		"EndSession":    "it is given no time: a session that is over may be ended too",
+		"EndSessions":   "it is given no time: sessions that are over may be ended too",
 		"CancelSession": "it is given no time: a session that is over may be cancelled too",
 		"RecordSend":    "it is given no time: what became of a sending is noted whenever it is known",
 		"NoteSeen":      "the times are those of what was seen: nothing is judged by them",

@@ -66,6 +66,7 @@ func raceTests() []raceTest {
 	all = append(all, challengeRaces()...)
 	all = append(all, stepUpRaces()...)
 	all = append(all, movedRaces()...)
+	all = append(all, endAllRaces()...)
 	return append(all, accountRaces()...)
 }
 

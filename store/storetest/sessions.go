@@ -10,7 +10,7 @@ import (
 )
 
 func sessionTests() []test {
-	return slices.Concat(livingTests(), suspendTests(), endTests(), tokenTests(), againTests())
+	return slices.Concat(livingTests(), suspendTests(), endTests(), endAllTests(), tokenTests(), againTests())
 }
 
 func livingTests() []test {
