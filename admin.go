@@ -1,6 +1,7 @@
 package twofactor
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ const (
 	adminAccounts = "/two_factor/accounts"
 	adminImport   = "/two_factor/import"
 	adminSeen     = "/two_factor/seen"
+	adminRevoke   = "/two_factor/revoke"
 )
 
 // AdminAPI are the routes of Caddy's admin API for accounts:
@@ -33,6 +35,11 @@ const (
 //   - POST /two_factor/import[?instance=NAME][&region=XX] takes a file of
 //     accounts, text/csv or application/json, of at most 16 MiB; all of it or
 //     nothing.
+//   - POST /two_factor/revoke[?instance=NAME] takes {"users": ["anna"]},
+//     application/json, of at most 1 MiB and 1000 users, and ends all their
+//     sessions. It answers with how many each had. 404 if there is neither an
+//     account nor a session of one of them: the sessions of those who have an
+//     account go on then.
 type AdminAPI struct{}
 
 // CaddyModule returns the module's information.
@@ -49,6 +56,7 @@ func (AdminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: adminAccounts, Handler: caddy.AdminHandlerFunc(serveAccounts)},
 		{Pattern: adminSeen, Handler: caddy.AdminHandlerFunc(serveSeen)},
 		{Pattern: adminImport, Handler: caddy.AdminHandlerFunc(serveImport)},
+		{Pattern: adminRevoke, Handler: caddy.AdminHandlerFunc(serveRevoke)},
 	}
 }
 
@@ -181,6 +189,41 @@ func refuseImport(w http.ResponseWriter, err error) error {
 		return apiError(http.StatusBadRequest, "%v", err)
 	case errors.Is(err, store.ErrConflict):
 		return apiError(http.StatusConflict, "%v", err)
+	default:
+		return apiError(http.StatusServiceUnavailable, "%v", err)
+	}
+}
+
+func serveRevoke(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return apiError(http.StatusMethodNotAllowed, "sessions are ended by POST")
+	}
+	// A web page cannot send this type to another site without being asked.
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		return apiError(http.StatusUnsupportedMediaType, "want application/json")
+	}
+	users, err := readRevoke(http.MaxBytesReader(w, r.Body, maxRevokeBytes))
+	if err != nil {
+		return apiError(http.StatusBadRequest, "%v", err)
+	}
+	app, lease, err := activeLease()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+
+	rv := revoker{store: lease.Parts().Store, instance: cmp.Or(r.URL.Query().Get("instance"), defaultName), instances: app.instances.names(),
+		now: time.Now(), events: lease.from.events, by: byAdminAPI, from: remoteIP(r)}
+	result, err := rv.run(r.Context(), users)
+	var input *inputError
+	var strangers *strangersError
+	switch {
+	case err == nil:
+		return writeJSON(w, http.StatusOK, result)
+	case errors.As(err, &strangers):
+		return apiError(http.StatusNotFound, "%v", err)
+	case errors.As(err, &input):
+		return apiError(http.StatusBadRequest, "%v", err)
 	default:
 		return apiError(http.StatusServiceUnavailable, "%v", err)
 	}

@@ -35,6 +35,7 @@ type backend interface {
 	importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error)
 	accounts(ctx context.Context, instance string) ([]accountView, error)
 	seen(ctx context.Context, instance string) ([]store.Seen, error)
+	revoke(ctx context.Context, instance string, users []string) (revokeResult, error)
 	close()
 }
 

@@ -57,14 +57,23 @@ func (im *importer) run(ctx context.Context, r io.Reader) (importResult, error) 
 	return result, err
 }
 
+// checkInstance says whether there can be an instance of that name; all are
+// those of the config, empty if they are not known.
+func checkInstance(name string, all []string) error {
+	if !shortName.MatchString(name) {
+		return inputErrorf("the instance %s is not 1 to 32 of a-z, 0-9 and -", clip(name))
+	}
+	if len(all) > 0 && !slices.Contains(all, name) {
+		return inputErrorf("there is no instance %s in this config; there is %s: name one with --instance", clip(name), strings.Join(all, ", "))
+	}
+	return nil
+}
+
 // apply is run, with an event for each account that it makes or changes.
 func (im *importer) apply(ctx context.Context, r io.Reader) (importResult, []handler.Event, error) {
 	result := importResult{Instance: im.instance}
-	if !shortName.MatchString(im.instance) {
-		return result, nil, inputErrorf("the instance %s is not 1 to 32 of a-z, 0-9 and -", clip(im.instance))
-	}
-	if len(im.instances) > 0 && !slices.Contains(im.instances, im.instance) {
-		return result, nil, inputErrorf("there is no instance %s in this config; there is %s: name one with --instance", clip(im.instance), strings.Join(im.instances, ", "))
+	if err := checkInstance(im.instance, im.instances); err != nil {
+		return result, nil, err
 	}
 	if im.region != "" && !isRegion(im.region) {
 		return result, nil, inputErrorf("the region %s is none: want two letters such as DE", clip(im.region))

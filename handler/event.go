@@ -139,7 +139,12 @@ const (
 	Imported      Result = "import"
 	ImportRefused Result = "import_refused"
 	Listed        Result = "accounts_listed"
-	Done          Result = "done"
+
+	// SessionsRevoked is of the operator's act, Revoked of each session.
+	SessionsRevoked Result = "sessions_revoked"
+	Revoked         Result = "revoked"
+
+	Done Result = "done"
 )
 
 // Severity is OWASP's level of an event.
@@ -197,14 +202,14 @@ func Kinds() []KindInfo {
 			"a new login suspended the browser's session"},
 		{SessionResumed, Info, true, []Result{NotPassed, StillTheirs},
 			"it goes on: the login did not pass, or a proof still names its user"},
-		{SessionExpired, Info, true, []Result{LoggedOut, Replaced, NotProved, NotPassed, BeyondCap},
-			"a session ended: by logout, by a new login, or since the app's session in it may be another user's"},
+		{SessionExpired, Info, true, []Result{LoggedOut, Replaced, NotProved, NotPassed, BeyondCap, Revoked},
+			"a session ended: by logout, by a new login, by an operator (`revoked`), or since the app's session in it may be another user's"},
 		{StreamClosed, Info, true, []Result{StreamEnded, StreamBlind},
 			"a WebSocket, a stream or a long transfer was closed, since its session ended, or the store could not say for 10 seconds whether it lives"},
 		{UserCreated, Warn, true, []Result{Imported}, "an import made an account"},
 		{UserUpdated, Warn, true, []Result{Imported}, "an import changed an account"},
-		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed},
-			"an operator imported or listed accounts; `detail` says by what"},
+		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed, SessionsRevoked},
+			"an operator imported or listed accounts, or ended the sessions of `user`; `detail` says by what"},
 		{SystemStarted, Warn, true, []Result{Done}, "Caddy started with this module"},
 		{SystemReloaded, Warn, true, []Result{Done}, "Caddy loaded another config"},
 		{SystemStopped, Warn, true, []Result{Done}, "Caddy stopped, or the module left the config"},
