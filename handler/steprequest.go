@@ -200,9 +200,10 @@ func (v *visit) openRequest(id account.RequestID, hold *account.Hold) (*heldRequ
 	return held, nil
 }
 
-// ofTheRequest are header fields that say what is asked for and how: those are
-// the held request's. Of all others the ones that come with the code count,
-// since the operator's handlers before us may have set them.
+// ofTheRequest are header fields that say what is asked for and how: those, and
+// the overriding ones, are the held request's. All others are those that come
+// with the code: a browser that opens a page sends none of its own, and what the
+// operator's handlers before us say of the person must be what they say now.
 var ofTheRequest = []string{
 	"Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Pragma", "Origin", "Referer", "Range", "User-Agent",
 	"Content-Type", "Content-Encoding", "Content-Language", "Content-Location", "Content-Md5", "Digest",
@@ -215,12 +216,12 @@ func (v *visit) put(held *heldRequest) {
 	now := v.r.Header
 	h := make(http.Header, len(now)+len(held.Header))
 	for name, values := range held.Header {
-		if !v.isIdentityHeader(name) {
+		if isOfTheRequest(name) && !v.isIdentityHeader(name) {
 			h[name] = values
 		}
 	}
 	for name, values := range now {
-		if !slices.Contains(ofTheRequest, name) && !slices.Contains(overriding, name) && name != "Content-Length" && name != "Transfer-Encoding" {
+		if !isOfTheRequest(name) && name != "Content-Length" && name != "Transfer-Encoding" {
 			h[name] = values
 		}
 	}
@@ -239,6 +240,10 @@ func (v *visit) put(held *heldRequest) {
 	v.came = cameWithOf(r)
 	v.methods, _ = otherMethods(r)
 	v.body, v.said, v.beyond, v.allPaths = nil, nil, nil, nil
+}
+
+func isOfTheRequest(name string) bool {
+	return slices.Contains(ofTheRequest, name) || slices.Contains(overriding, name)
 }
 
 // isIdentityHeader reports whether the identity is read from this field.
