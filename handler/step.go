@@ -107,7 +107,7 @@ func (v *visit) stepUp(routes []*StepUp) (bool, error) {
 	if err != nil {
 		return false, v.refuseUnkept(stale, err)
 	}
-	if asksOnce(stale) && v.mayUsePass() {
+	if asksOnce(stale) && v.isFromHere() {
 		if passes, err := v.usePass(id); passes || err != nil {
 			if err != nil {
 				return false, v.refuse(page.StoreUnavailable, err)
@@ -115,8 +115,11 @@ func (v *visit) stepUp(routes []*StepUp) (bool, error) {
 			return v.proveAgain()
 		}
 	}
-	if goesOn, err := v.proveAgain(); !goesOn || err != nil {
-		return false, err
+	if v.isFromHere() {
+		// What comes from elsewhere opens nothing, and costs the app nothing.
+		if goesOn, err := v.proveAgain(); !goesOn || err != nil {
+			return false, err
+		}
 	}
 	return false, v.askForStep(id, stale)
 }
@@ -149,9 +152,9 @@ func (v *visit) proveAgain() (bool, error) {
 	return v.askWhose(v.g.whoProof)
 }
 
-// mayUsePass reports whether the request comes from where a code was asked for:
+// isFromHere reports whether the request comes from where a code was asked for:
 // what another site, or the browser by itself, sends uses up no pass (rule 33).
-func (v *visit) mayUsePass() bool {
+func (v *visit) isFromHere() bool {
 	from := v.origin()
 	return from == fromPerson || from == fromPage
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 	"github.com/caddy-twofactor/caddy-twofactor/store"
@@ -174,6 +175,10 @@ func (v *visit) backTo() string {
 	ref, err := url.Parse(v.r.Referer())
 	if err != nil || !v.sameOrigin(ref) || !isPathHere(ref.Path) || strings.HasPrefix(ref.Path, v.g.Prefix) {
 		return "/"
+	}
+	if !v.g.fielded.none() {
+		// A credential is written into no page.
+		ref.RawQuery, _ = cookie.StripQuery(ref.RawQuery, v.g.fielded.match)
 	}
 	return bounded(ref.RequestURI(), maxBack)
 }
