@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
@@ -251,9 +253,19 @@ func (v *visit) isIdentityHeader(name string) bool {
 	return strings.EqualFold(v.g.Identity, "{http.request.header."+name+"}")
 }
 
-// sendHeld sends the held request to the app.
+// outlives is how long a held request goes on whose sender is gone.
+const outlives = 10 * time.Second
+
+// sendHeld sends the held request to the app. The code is spent, and the pages say
+// that the request was sent: so it is, though who sent the code may have gone away
+// meanwhile, as browsers do at a double click.
 func (v *visit) sendHeld(held *heldRequest, routes []string) error {
 	v.put(held)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(v.r.Context()))
+	defer cancel()
+	gone := context.AfterFunc(v.r.Context(), func() { time.AfterFunc(outlives, cancel) })
+	defer gone()
+	v.r = v.r.WithContext(ctx)
 	v.replayed = &replayed{routes: routes}
 	return v.routeOn()
 }
