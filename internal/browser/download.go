@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
@@ -70,6 +71,7 @@ func (p *Page) save(action func(context.Context) error) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("preparing: %w", err)
 	}
+	p.watch.expectFile()
 	if err := action(ctx); err != nil {
 		return File{}, err
 	}
@@ -79,11 +81,33 @@ func (p *Page) save(action func(context.Context) error) (File, error) {
 			return File{}, file.err
 		}
 		f := File{Name: file.name}
-		f.Status, f.Header = p.watch.lastAnswer()
+		f.Status, f.Header = p.fileAnswer(ctx)
 		f.Body, err = os.ReadFile(filepath.Join(p.person.downloads, filepath.Base(file.guid)))
 		return f, err
 	case <-ctx.Done():
 		return File{}, fmt.Errorf("no file was saved: %w", ctx.Err())
+	}
+}
+
+// answerTimeout is how long after its file the tab may still tell of an answer.
+const answerTimeout = 5 * time.Second
+
+// fileAnswer waits for what the tab's own events tell of the answer that has
+// become a file: the browser tells of the file beside them. Of another tab's they
+// tell nothing.
+func (p *Page) fileAnswer(ctx context.Context) (int, http.Header) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	for {
+		status, header, ok := p.watch.fileAnswer()
+		if ok {
+			return status, header
+		}
+		select {
+		case <-ctx.Done():
+			return 0, nil
+		case <-time.After(pollInterval):
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type watch struct {
 	document  cdp.LoaderID                       // the document in the tab
 	answers   map[cdp.LoaderID]*network.Response // its answer, and that of each earlier one
 	last      *network.Response                  // the newest answer to a page or a frame
+	lastID    network.RequestID                  // its request
+	lastSaved bool                               // it has become a file
 	waiting   *navigation
 	trail     []string
 	console   []string
@@ -145,7 +147,7 @@ func (w *watch) request(ev *network.EventRequestWillBeSent) {
 
 func (w *watch) response(ev *network.EventResponseReceived) {
 	if ev.Type == network.ResourceTypeDocument {
-		w.last = ev.Response
+		w.last, w.lastID, w.lastSaved = ev.Response, ev.RequestID, false
 	}
 	if !w.isDocument(ev.Type, ev.RequestID, ev.LoaderID, ev.FrameID) {
 		return
@@ -158,6 +160,9 @@ func (w *watch) response(ev *network.EventResponseReceived) {
 
 func (w *watch) failed(ev *network.EventLoadingFailed) {
 	loader := cdp.LoaderID(ev.RequestID)
+	if ev.Type == network.ResourceTypeDocument && ev.RequestID == w.lastID {
+		w.lastSaved = true
+	}
 	if ev.Type != network.ResourceTypeDocument || loader == w.document {
 		return
 	}
@@ -226,19 +231,26 @@ func (w *watch) header(name string) string {
 	return ""
 }
 
-// lastAnswer is the head of the newest answer to a page or a frame, a download's
-// too.
-func (w *watch) lastAnswer() (int, http.Header) {
+// expectFile forgets the newest answer, before the action that leads to a file.
+func (w *watch) expectFile() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.last == nil {
-		return 0, nil
+	w.last, w.lastID, w.lastSaved = nil, "", false
+}
+
+// fileAnswer is the head of the answer that has become a file; false if the tab's
+// events have not told of it yet.
+func (w *watch) fileAnswer() (int, http.Header, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.lastSaved {
+		return 0, nil, false
 	}
 	h := make(http.Header, len(w.last.Headers))
 	for name, value := range w.last.Headers {
 		h.Set(name, fmt.Sprint(value))
 	}
-	return int(w.last.Status), h
+	return int(w.last.Status), h, true
 }
 
 func (w *watch) trailLines() []string   { return w.lines(&w.trail) }
