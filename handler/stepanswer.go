@@ -218,7 +218,11 @@ func stepUpOf(ch *account.Challenge) *page.StepUp {
 	if ch.Purpose != account.PurposeStepUp {
 		return nil
 	}
-	return &page.StepUp{Doing: ch.Action}
+	s := &page.StepUp{Doing: ch.Action}
+	if ch.Held {
+		s.Back = ch.Back
+	}
+	return s
 }
 
 // tokenOf is the token of the forms of a challenge's pages.

@@ -141,6 +141,7 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 	}
 	if p.StepUp != nil {
 		v.Status = p.stay(sp, site)
+		v.Field.leave(sp, p.StepUp.Back)
 	}
 	if p.canSend() {
 		v.Send = &sendView{
@@ -167,6 +168,18 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 		return nil, to.err
 	}
 	return s.render(pageChallenge, sp, v)
+}
+
+// leave says on a page that takes a code what becomes of it where the answer is a
+// file. An address that cannot be written is none.
+func (f *fieldView) leave(sp *speaker, back string) {
+	if f == nil || back == "" {
+		return
+	}
+	var to target
+	if link := to.local("href", "back", back); to.err == nil {
+		f.File, f.Back = sp.say("challenge.file"), link
+	}
 }
 
 // takesCode tells whether entering a code can help at the moment.

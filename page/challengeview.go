@@ -35,7 +35,11 @@ type fieldView struct {
 	Hint    []part
 	Max     int
 	Invalid bool
-	Hidden  hiddenView
+	// File says what becomes of the page where the answer is a file; Back leads
+	// away from it.
+	File   []part
+	Back   template.HTMLAttr
+	Hidden hiddenView
 }
 
 // sendView is the form that asks for a text.

@@ -12,6 +12,10 @@ type StepUp struct {
 	// "to": "export all contacts". At most 120 characters are shown. It may be
 	// empty.
 	Doing string
+	// Back is the address of the page that the person was on, a raw path of this
+	// origin, where the answer to the code form may be a file: the browser saves
+	// it and goes on showing the page with the code. Empty: nothing is said of it.
+	Back string
 }
 
 // maxDoing is the number of characters of StepUp.Doing that a page shows.

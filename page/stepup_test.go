@@ -82,7 +82,7 @@ func everyStepUp(doing string) []rendered {
 	for problem := NoProblem; problem <= ExpiredCode; problem++ {
 		for _, other := range []string{"", "/.two-factor/other"} {
 			change := func(p *ChallengePage) {
-				p.Problem, p.TriesLeft, p.PausedFor, p.OtherWay, p.StepUp = problem, 2, minute, other, &StepUp{Doing: doing}
+				p.Problem, p.TriesLeft, p.PausedFor, p.OtherWay, p.StepUp = problem, 2, minute, other, &StepUp{Doing: doing, Back: "/contacts?q=a&b"}
 			}
 			pages := []ChallengePage{authenticator(change)}
 			for _, state := range states {
@@ -123,6 +123,25 @@ func TestNoPageOfAStepUpSpeaksOfSigningInOrSaysThatSomebodyIsSignedOut(t *testin
 					t.Errorf("%s says %q in %q", p.name, found, text)
 				}
 			}
+		}
+	}
+}
+
+func TestAChallengeThatMayEndInAFileLeadsAwayFromItself(t *testing.T) {
+	s := testSet(t, Options{})
+	for _, tt := range []struct{ back, link string }{
+		{"/contacts?q=a&b", `<a href="/contacts?q=a&amp;b">Back to where you were</a>`},
+		{"", ""},
+		{"//evil.example/", `<a href="/.//evil.example/">`},
+		{"https://evil.example/", ""},
+		{"javascript:alert(1)", ""},
+	} {
+		body, err := s.Challenge("", authenticator(func(p *ChallengePage) { p.StepUp = &StepUp{Doing: "export", Back: tt.back} }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.link == "" && strings.Contains(string(body), "If you get a file") || !strings.Contains(string(body), tt.link) {
+			t.Errorf("with %q the page is\n%s", tt.back, body)
 		}
 	}
 }
