@@ -139,12 +139,11 @@ const (
 	Imported      Result = "import"
 	ImportRefused Result = "import_refused"
 	Listed        Result = "accounts_listed"
+	Done          Result = "done"
 
 	// SessionsRevoked is of the operator's act, Revoked of each session.
 	SessionsRevoked Result = "sessions_revoked"
 	Revoked         Result = "revoked"
-
-	Done Result = "done"
 )
 
 // Severity is OWASP's level of an event.

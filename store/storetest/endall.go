@@ -232,10 +232,9 @@ func endAllRaces() []raceTest {
 						last++
 					}
 				}
-				n, err := f.s.EndSessions(f.ctx, instance, "ada")
-				f.must(err)
-				if last > 1 || total+n != 1 {
-					t.Errorf("%d have passed, and %d sessions have ended, want one", last, total+n)
+				// Whatever came first, there was one session to end.
+				if last > 1 || total != 1 {
+					t.Errorf("%d have passed, and %d sessions have ended, want one", last, total)
 				}
 				for _, p := range passes {
 					f.noSession(p.Next.ID, f.now)
