@@ -196,3 +196,35 @@ func wayTo(t *testing.T, page reply, name string) string {
 	}
 	return strings.ReplaceAll(m[1], "&amp;", "&")
 }
+
+func TestASecondClickGetsTheTokenThatTheFirstAnswerBrought(t *testing.T) {
+	_, s := stepSite(t, exportOnce)
+	bob := s.client()
+	bob.signIn("bob@example.com", "battery staple")
+	page := bob.texted(bob.askedFor(bob.get("/contacts/export")))
+	answer := hidden(page.body, codeField)
+	answer.Del("")
+	answer.Set("code", s.textCode())
+	// The browser drops the first answer, with its cookie.
+	old := bob.jarLine("/contacts/export")
+	mustSay(t, s.client().do(http.MethodPost, "/contacts/export", strings.NewReader(answer.Encode()),
+		withHeaders(urlencoded, http.Header{"Cookie": {old}})), http.StatusOK)
+	mustSay(t, bob.post("/contacts/export", answer), http.StatusConflict, "already used")
+	if now := bob.jarLine("/contacts/export"); now == old {
+		t.Fatal("the second answer brought no new token")
+	}
+	mustSay(t, bob.get("/contacts"), http.StatusOK, "Maria Anders")
+
+	// Whoever has the old one and no form of this page gets none.
+	thief := s.client()
+	r := thief.do(http.MethodGet, "/contacts", nil, http.Header{"Cookie": {old}})
+	forged := url.Values{"two_factor_challenge": answer["two_factor_challenge"], "two_factor_token": {"x"}, "code": {"000000"}}
+	r2 := thief.do(http.MethodPost, "/contacts/export", strings.NewReader(forged.Encode()), withHeaders(urlencoded, http.Header{"Cookie": {old}}))
+	for _, r := range []reply{r, r2} {
+		for _, c := range r.Cookies() {
+			if strings.HasPrefix(c.Name, "two-factor-") {
+				t.Errorf("%s %s gave the old token's holder a new one", r.Request.Method, r.Request.URL)
+			}
+		}
+	}
+}

@@ -109,6 +109,7 @@ func (v *visit) readCookies() error {
 		}
 		// Under an id that a step-up has replaced, the session has its new one.
 		v.sessionID, v.session, v.found = s.ID, s, true
+		v.token = strings.TrimSpace(v.pairs[i].Value)
 	}
 	if !v.verified() {
 		return nil

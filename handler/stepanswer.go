@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
+	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
@@ -122,6 +124,9 @@ func (v *visit) answerStep(form url.Values) error {
 	}
 	ch, acc, err := v.openStepUp(form.Get(page.FieldChallenge))
 	if err != nil {
+		if errors.Is(err, store.ErrSpent) {
+			v.giveTokenAgain(ch.ID)
+		}
 		return v.stepGone(&ch, err)
 	}
 	if ch.Address != "" && v.address != ch.Address {
@@ -143,6 +148,10 @@ func (v *visit) answerStep(form url.Values) error {
 	}
 	switch result.(type) {
 	case challenge.AlreadyUsed:
+		if s, err := v.parts.Store.Session(v.r.Context(), v.sessionID, v.now); err == nil {
+			v.sessionID, v.session = s.ID, s
+			v.giveTokenAgain(ch.ID)
+		}
 		return v.stepGone(&ch, store.ErrSpent)
 	case challenge.Gone:
 		return v.stepGone(&ch, store.ErrNotFound)
@@ -154,10 +163,7 @@ func (v *visit) answerStep(form url.Values) error {
 // checkStep checks a code. With a right one the browser gets the session's new
 // token with the answer.
 func (v *visit) checkStep(ch *account.Challenge, acc *account.Account, factor, code string, take bool) (*challenge.Passed, challenge.Result, error) {
-	token, id, err := v.g.newToken()
-	if err != nil {
-		return nil, nil, err
-	}
+	token, id := v.nextToken(ch.ID)
 	ctx, cancel := v.ctx()
 	defer cancel()
 	result, err := v.parts.Challenges.CheckStepUp(ctx, challenge.CheckRequest{
@@ -174,6 +180,26 @@ func (v *visit) checkStep(ch *account.Challenge, acc *account.Account, factor, c
 	v.sessionID, v.session = id, passed.Session
 	v.setOwn(v.w.Header(), token)
 	return &passed, result, nil
+}
+
+// purposeNext is the purpose of the key that the next token is made with.
+const purposeNext seal.Purpose = "next-token"
+
+// nextToken is the token that the session has after a step-up. It is made of the
+// one that the browser has, which nobody can do without the key: where the
+// browser has dropped the answer that brought it, as at a second click, it is
+// given once more.
+func (v *visit) nextToken(challenge string) (string, account.SessionID) {
+	mac := v.parts.Ring.MAC(purposeNext, []byte(v.g.Instance), []byte(v.token), []byte(challenge))
+	return base64.RawURLEncoding.EncodeToString(mac[:]), sha256.Sum256(mac[:])
+}
+
+// giveTokenAgain gives the browser that has sent the code of this step-up twice
+// the token that the first answer brought.
+func (v *visit) giveTokenAgain(challenge string) {
+	if token, id := v.nextToken(challenge); id == v.sessionID {
+		v.setOwn(v.w.Header(), token)
+	}
 }
 
 // stepPassed goes on after a right code: the held request is sent, or the

@@ -51,8 +51,10 @@ type visit struct {
 	// sessionID and session are the browser's own session; found says that
 	// the store knows it and it has not ended.
 	sessionID account.SessionID
-	session   account.Session
-	found     bool
+	// token is what the browser sent for it.
+	token   string
+	session account.Session
+	found   bool
 	// identity is whose first factor was passed before us; empty if nobody's.
 	// anothers says that the browser's session is not to be used, since the
 	// request is another user's.
