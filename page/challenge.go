@@ -387,14 +387,6 @@ func (p ChallengePage) remedies(sp *speaker) [][]part {
 	return lines
 }
 
-// who names the site and the user.
-func (s *speaker) who(site arg, user string) []part {
-	if tidy(user) == "" {
-		return s.say("who.site", site)
-	}
-	return s.say("who.user", site, given("user", user))
-}
-
 // join returns parts as one string.
 func join(parts []part) string {
 	var b []byte

@@ -159,3 +159,11 @@ func find(args []arg, name string) (arg, bool) {
 func ceil(d, unit time.Duration) int {
 	return max(1, int((d+unit-1)/unit))
 }
+
+// who names the site and the user.
+func (s *speaker) who(site arg, user string) []part {
+	if tidy(user) == "" {
+		return s.say("who.site", site)
+	}
+	return s.say("who.user", site, given("user", user))
+}
