@@ -118,6 +118,10 @@ func (v *visit) problem(m page.Message) error {
 // not enough: 403.
 func (v *visit) statusOf(m page.Message) int {
 	status := m.Status()
+	if v.api && status < http.StatusBadRequest && m != page.StepUpPassed {
+		// Where a call was to open something, what was cancelled is no success.
+		status = http.StatusConflict
+	}
 	if status == http.StatusUnauthorized && isBasic(v.came.authorization) {
 		return http.StatusForbidden
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -299,13 +300,27 @@ func (v *visit) apiVerifyStep(ch *account.Challenge, acc *account.Account, facto
 	case err != nil:
 		return v.refuse(page.StoreUnavailable, err)
 	case passed != nil:
-		return v.writeAPI(apiResult{Result: "passed", RepeatWithin: int(account.PassFor / time.Second)})
+		return v.writeAPI(apiResult{Result: "passed", RepeatWithin: int(v.repeatWithin(ch) / time.Second)})
 	}
 	switch result.(type) {
 	case challenge.AlreadyUsed, challenge.Gone:
 		return v.refuse(page.StepUpExpired, nil)
 	}
 	return v.codeProblem(result)
+}
+
+// repeatWithin is how long the request that asked may be repeated.
+func (v *visit) repeatWithin(ch *account.Challenge) time.Duration {
+	if ch.Once {
+		return account.PassFor
+	}
+	least := v.g.Absolute
+	for i := range v.g.StepUps {
+		if s := &v.g.StepUps[i]; slices.Contains(ch.Routes, s.Key) {
+			least = min(least, time.Duration(s.MaxAge))
+		}
+	}
+	return least
 }
 
 // codeProblem says what was wrong with a code.

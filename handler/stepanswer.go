@@ -91,6 +91,8 @@ var errStepCancelled = errors.New("the step-up was cancelled")
 // stepGone says why a step-up of this session cannot be answered.
 func (v *visit) stepGone(ch *account.Challenge, err error) error {
 	switch {
+	case errors.Is(err, store.ErrSpent) && v.mayRepeat(ch):
+		return v.stepMessage(page.StepUpPassed, ch)
 	case errors.Is(err, store.ErrSpent):
 		return v.stepMessage(page.StepUpUsed, ch)
 	case errors.Is(err, errStepCancelled):
@@ -100,6 +102,13 @@ func (v *visit) stepGone(ch *account.Challenge, err error) error {
 	default:
 		return v.refuse(page.StoreUnavailable, err)
 	}
+}
+
+// mayRepeat reports whether a passed step-up has sent nothing: its request still
+// has its pass.
+func (v *visit) mayRepeat(ch *account.Challenge) bool {
+	pass, ok := v.session.Steps.Pass(ch.Request, v.now)
+	return ok && !pass.Taken
 }
 
 // stepMessage answers with a page that leads back to the app.
@@ -178,6 +187,7 @@ func (v *visit) checkStep(ch *account.Challenge, acc *account.Account, factor, c
 		return nil, result, nil
 	}
 	v.sessionID, v.session = id, passed.Session
+	v.placeAnswer(&v.session, decisionOf(v.session.Factor))
 	v.setOwn(v.w.Header(), token)
 	return &passed, result, nil
 }
