@@ -25,7 +25,7 @@ type stepUpState struct {
 func stepUpPages() []stepUpState {
 	doing := func(what string, change func(*ChallengePage)) func(*ChallengePage) {
 		return func(p *ChallengePage) {
-			p.StepUp = &StepUp{Doing: what}
+			p.StepUp = &StepUp{Doing: what, Back: "/contacts"}
 			if change != nil {
 				change(p)
 			}
