@@ -161,13 +161,13 @@ func (b *browser) talksTo(user, address, origin string, h http.Header) {
 			b.t.Fatal(err)
 		}
 	}
-	if err := websocket.Message.Send(conn, strings.Repeat("x", maxLiveMessage+1)); err != nil {
-		b.t.Fatal(err)
-	}
 	var got string
 	if err := websocket.Message.Receive(conn, &got); err != nil {
 		b.t.Fatal(err)
 	}
+	// The app closes as soon as it sees how long the message is, perhaps before
+	// all of it is sent: only what it answers counts.
+	_ = websocket.Message.Send(conn, strings.Repeat("x", maxLiveMessage+1))
 	if err := websocket.Message.Receive(conn, &got); err == nil {
 		b.t.Errorf("a message beyond the limit was answered with %q", got)
 	}
