@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -222,6 +223,10 @@ func (v *visit) stepPassed(ch *account.Challenge, passed *challenge.Passed) erro
 		return v.redirect(ch.Back)
 	}
 	held, err := v.openRequest(ch.Request, &passed.Hold)
+	if err == nil && (held.At != v.address || !strings.EqualFold(held.Host, v.r.Host)) {
+		// Hosts that share the session may be other apps at the same address.
+		err = errors.New("the code came to another address than the held request")
+	}
 	if err != nil {
 		p := v.refusal(page.StepUpNotSent, err)
 		p.Doing = ch.Action
