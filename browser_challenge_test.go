@@ -162,7 +162,7 @@ func reloadOfTheReleasedPage(t *testing.T, b *browser.Browser) {
 	app.Reset()
 	p.Reload()
 	says(t, p, "This code was already used")
-	for _, seen := range app.Seen() {
+	for _, seen := range byPeople(app) {
 		if seen.Method == http.MethodPost {
 			t.Errorf("the code was forwarded: %s %s", seen.Method, seen.URI)
 		}

@@ -73,7 +73,7 @@ func (r *styleRun) isChallenged(what string, p *browser.Page, user string) {
 // credential, was at the app.
 func (r *styleRun) reachedNothing(what string) {
 	r.t.Helper()
-	for _, seen := range r.app.Seen() {
+	for _, seen := range byPeople(r.app) {
 		if strings.Contains(seen.Header.Get("User-Agent"), "caddy-twofactor") {
 			continue
 		}
@@ -92,7 +92,7 @@ func (r *styleRun) reachedNothing(what string) {
 func (r *styleRun) onlyEver(user string) {
 	r.t.Helper()
 	n := 0
-	for _, seen := range r.app.Seen() {
+	for _, seen := range byPeople(r.app) {
 		if seen.User == user {
 			n++
 		} else if seen.User != "" {
@@ -227,7 +227,7 @@ func basicInABrowser(r *styleRun) {
 // reachedAs checks who used the app since the last Reset; "" is nobody.
 func (r *styleRun) reachedAs(user string) {
 	r.t.Helper()
-	for _, seen := range r.app.Seen() {
+	for _, seen := range byPeople(r.app) {
 		if seen.User != user {
 			r.t.Errorf("%s %s reached the app as %q, want %q", seen.Method, seen.URI, seen.User, user)
 		}

@@ -21,8 +21,8 @@ func basicAuthInABrowser(r *styleRun) {
 		p.AnswerPrompts(alice, "wrong")
 		p.Open(r.s.url + contacts)
 	}
-	if here.Status() != http.StatusUnauthorized || len(r.app.Seen()) > 0 {
-		t.Fatalf("a wrong password gave %d, and %d requests reached the app", here.Status(), len(r.app.Seen()))
+	if here.Status() != http.StatusUnauthorized || len(byPeople(r.app)) > 0 {
+		t.Fatalf("a wrong password gave %d, and %d requests reached the app", here.Status(), len(byPeople(r.app)))
 	}
 	tried := beside.Prompts()
 	here.AnswerPrompts(alice, alicePassword)
@@ -36,7 +36,7 @@ func basicAuthInABrowser(r *styleRun) {
 	}
 	enterCode(here, wrongCode(r.s))
 	says(t, here, "That code is not right")
-	if n := len(r.app.Seen()); n > 0 {
+	if n := len(byPeople(r.app)); n > 0 {
 		t.Errorf("with the challenge open, %d requests reached the app", n)
 	}
 	enterCode(here, r.s.code(alice))
@@ -122,13 +122,13 @@ func TestBehindForwardAuthInABrowser(t *testing.T) {
 	here.Open(r.s.url + "/contacts")
 	signIn(here, alice, "wrong")
 	says(t, here, "One sign-in for all")
-	if n := len(r.app.Seen()); n > 0 {
+	if n := len(byPeople(r.app)); n > 0 {
 		t.Fatalf("%d requests reached the app before anybody signed in", n)
 	}
 	here.Open(r.s.url + "/contacts")
 	signIn(here, alice, right)
 	r.isChallenged("the portal's yes", here, alice)
-	if n := len(r.app.Seen()); n > 0 {
+	if n := len(byPeople(r.app)); n > 0 {
 		t.Errorf("with the challenge open, %d requests reached the app", n)
 	}
 	enterCode(here, r.s.code(alice))

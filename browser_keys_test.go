@@ -180,7 +180,7 @@ func severalUsersInABrowser(r *styleRun) {
 			t.Errorf("%q in the second user's session led to %s:\n%s", path, at, here.Text())
 		}
 	}
-	for _, seen := range r.app.Seen() {
+	for _, seen := range byPeople(r.app) {
 		if seen.User != "" {
 			t.Errorf("%s reached the app as %s", seen.URI, seen.User)
 		}

@@ -66,14 +66,6 @@ func reloadsToChallenge(t *testing.T, p *browser.Page) {
 	}
 }
 
-// byPeople are the requests that reached the app, those left out that the
-// gateway or the browser makes by itself.
-func byPeople(app *demoapp.App) []demoapp.Request {
-	return slices.DeleteFunc(app.Seen(), func(r demoapp.Request) bool {
-		return r.URI == "/favicon.ico" || strings.Contains(r.Header.Get("User-Agent"), "caddy-twofactor")
-	})
-}
-
 func scriptGetsASession(t *testing.T, b *browser.Browser) {
 	s, app, w := styleSite(t, "nested-json", nil)
 	p := b.NewPerson(t)
@@ -184,7 +176,7 @@ func connects(p *browser.Page, address string) (open bool) {
 
 // reached are the requests with a secret in their line or header.
 func reached(app *demoapp.App, secret string) (lines []string) {
-	for _, r := range app.Seen() {
+	for _, r := range byPeople(app) {
 		if strings.Contains(fmt.Sprint(r.URI, r.Header), secret) {
 			lines = append(lines, r.Method+" "+r.URI)
 		}
@@ -359,7 +351,7 @@ func webSocketByCookie(t *testing.T, b *browser.Browser) {
 		p.Press("#send")
 		p.WaitText(fmt.Sprintf("%d. %s: hello", n, alice))
 	}
-	seen := app.Seen()
+	seen := byPeople(app)
 	i := slices.IndexFunc(seen, func(r demoapp.Request) bool { return r.URI == "/live" })
 	if i < 0 || seen[i].User != alice || strings.Contains(fmt.Sprint(seen[i].Cookies), ownCookie) {
 		t.Errorf("the app got %+v", seen)

@@ -315,7 +315,7 @@ func reloadOfAPage(t *testing.T, b *browser.Browser) {
 	e.app.Reset()
 	e.p.Reload()
 	says(t, e.p, "This code was already used")
-	if seen := e.app.Seen(); len(seen) != 0 {
+	if seen := byPeople(e.app); len(seen) != 0 {
 		t.Errorf("the code was forwarded: %+v", seen)
 	}
 	follow(t, e.p, "Back to where you were")

@@ -144,7 +144,7 @@ func (r *styleRun) staysClosed(p *browser.Page) {
 	if !strings.Contains(p.Text(), "That code is not right") {
 		r.t.Fatalf("a wrong code gave:\n%s", p.Text())
 	}
-	for _, seen := range r.app.Seen() {
+	for _, seen := range byPeople(r.app) {
 		if !strings.Contains(seen.Header.Get("User-Agent"), "caddy-twofactor") {
 			r.t.Fatalf("with the challenge open, %s %s reached the app", seen.Method, seen.URI)
 		}

@@ -418,7 +418,7 @@ func TestInvariant04OfManyRightCodesAtOnceOnePasses(t *testing.T) {
 			if passed != 1 {
 				t.Errorf("%d of %d submissions of one right code were released, want exactly 1", passed, many)
 			}
-			for _, seen := range app.Seen() {
+			for _, seen := range byPeople(app) {
 				if seen.Method != http.MethodGet {
 					t.Errorf("%s %s reached the app", seen.Method, seen.URI)
 				}
@@ -450,7 +450,7 @@ func TestACancelledChallengeEndsInWordsAndCanBeBegunAgain(t *testing.T) {
 	// Another tab still shows the challenge.
 	mustSay(t, c.submit(page, codeField, map[string]string{"code": code}), 200, "You cancelled the sign-in", "Go to the sign-in page")
 	mustSay(t, c.get(atChallenge), 200, "You cancelled the sign-in")
-	for _, seen := range app.Seen() {
+	for _, seen := range byPeople(app) {
 		if seen.Method == http.MethodPost {
 			t.Errorf("a code was forwarded to the app: %s %s", seen.Method, seen.URI)
 		}
@@ -476,7 +476,7 @@ func TestLogoutWhileTheChallengeIsOpenIsAnsweredHere(t *testing.T) {
 	if r := c.get("/logout"); r.StatusCode != 303 || r.location() != "/login" {
 		t.Fatalf("logout gave %d to %q", r.StatusCode, r.location())
 	}
-	for _, seen := range app.Seen() {
+	for _, seen := range byPeople(app) {
 		if seen.URI == "/logout" {
 			t.Error("the logout of a pending session reached the app")
 		}
@@ -568,7 +568,7 @@ func TestOwnPagesSayWhatIsTheCaseToWhoeverComes(t *testing.T) {
 	if r := c.do(http.MethodPut, atChallenge, nil, nil); r.StatusCode != 405 || r.Header.Get("Allow") == "" {
 		t.Errorf("PUT gave %d, Allow %q", r.StatusCode, r.Header.Get("Allow"))
 	}
-	for _, seen := range app.Seen() {
+	for _, seen := range byPeople(app) {
 		if strings.Contains(seen.URI, "two-factor") {
 			t.Errorf("%s %s reached the app", seen.Method, seen.URI)
 		}
@@ -664,7 +664,7 @@ func TestRule24FormsThatAreNotOursAreRefused(t *testing.T) {
 	if r := victim.post("/login", with(none)); r.location() != "/dashboard" {
 		t.Errorf("the real form gave %d to %q:\n%s", r.StatusCode, r.location(), visible(r.body))
 	}
-	for _, seen := range app.Seen() {
+	for _, seen := range byPeople(app) {
 		if strings.Contains(string(seen.Body), "two_factor") {
 			t.Errorf("%s %s reached the app with %s", seen.Method, seen.URI, seen.Body)
 		}
@@ -781,7 +781,7 @@ func TestACodeIsNeverForwardedAndTheAppSeesNothingOfUs(t *testing.T) {
 	c := s.client()
 	c.signIn(bob, bobPassword)
 	c.get("/profile")
-	for _, seen := range app.Seen() {
+	for _, seen := range byPeople(app) {
 		whole := seen.URI + string(seen.Body) + strings.Join(seen.Cookies, ";")
 		if strings.Contains(whole, "two_factor") || strings.Contains(whole, "two-factor") {
 			t.Errorf("%s %s reached the app with %s", seen.Method, seen.URI, whole)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -494,4 +495,12 @@ func styleFile(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// byPeople are the requests that reached the app, those left out that the
+// gateway or the browser makes by itself.
+func byPeople(app *demoapp.App) []demoapp.Request {
+	return slices.DeleteFunc(app.Seen(), func(r demoapp.Request) bool {
+		return r.URI == "/favicon.ico" || strings.Contains(r.Header.Get("User-Agent"), "caddy-twofactor")
+	})
 }

@@ -104,7 +104,7 @@ func TestInvariant01ParallelRequestsWithTheLoginsOwnCookieReachTheAppWithoutItsS
 			go func() {
 				logged <- c.submit(page, `id="password"`, map[string]string{"email": alice, "password": alicePassword})
 			}()
-			eventually(t, "the app took the login", func() bool { return len(app.Seen()) > 0 })
+			eventually(t, "the app took the login", func() bool { return len(byPeople(app)) > 0 })
 			attacker := s.stranger()
 			attacker.http.Transport.(*http.Transport).MaxIdleConnsPerHost = 16
 			for range 3 {
@@ -129,7 +129,7 @@ func TestInvariant01ParallelRequestsWithTheLoginsOwnCookieReachTheAppWithoutItsS
 			if r := <-logged; r.location() != "/.two-factor/challenge" {
 				t.Fatalf("the login: %d to %q", r.StatusCode, r.location())
 			}
-			for _, seen := range app.Seen() {
+			for _, seen := range byPeople(app) {
 				if seen.User != "" || (len(seen.Cookies) > 0 && seen.Method != http.MethodPost) {
 					t.Errorf("%s %s reached the app as %q with %q", seen.Method, seen.URI, seen.User, seen.Cookies)
 				}

@@ -134,7 +134,7 @@ func TestOutsideOfTheGatewayTheMatcherReadsForItself(t *testing.T) {
 			header.Set("Content-Type", q.contentType)
 		}
 		r := c.do(http.MethodPost, q.target, io.MultiReader(strings.NewReader(q.body)), header)
-		seen := app.Seen()
+		seen := byPeople(app)
 		if q.answer != "" {
 			if r.StatusCode != http.StatusForbidden || r.body != q.answer || len(seen) != 0 {
 				t.Errorf("%s: %d %q, and %d requests reached the app", q.why, r.StatusCode, r.body, len(seen))

@@ -142,7 +142,7 @@ func TestAnAppThatReadsNamesAsPHPDoesGetsNoSessionPastTheSeals(t *testing.T) {
 		app.Reset()
 		r := s.stranger().with("/contacts", name+"="+raw)
 		s.stranger().with("/login", name+"="+raw)
-		for _, seen := range app.Seen() {
+		for _, seen := range byPeople(app) {
 			if seen.User != "" || len(seen.Cookies) > 0 {
 				t.Errorf("a session made at the app, as %q, reached it: user %q, Cookie %q", name, seen.User, seen.Cookies)
 			}
@@ -359,7 +359,7 @@ func TestAValueThatChangesAtEveryAnswerIsSealedAgainWithoutAStoreWrite(t *testin
 	for range 5 {
 		app.Reset()
 		r := c.get("/profile")
-		if seen := app.Seen(); len(seen) != 1 || seen[0].User != alice {
+		if seen := byPeople(app); len(seen) != 1 || seen[0].User != alice {
 			t.Fatalf("the changed value did not reach the app: %d %+v", r.StatusCode, seen)
 		}
 		if now := c.cookies("/")["crm_session"]; now == last {

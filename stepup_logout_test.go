@@ -25,7 +25,7 @@ func TestInvariant07AFieldInTheLogoutsAddressOpensNoStepUpRoute(t *testing.T) {
 	if r := bob.get("/logout?next=1"); strings.HasPrefix(r.location(), atChallenge) {
 		t.Errorf("the logout asks for a code: %q", r.location())
 	}
-	for _, r := range app.Seen() {
+	for _, r := range byPeople(app) {
 		if r.URI == "/logout?export=1" {
 			t.Error("what the field asks for reached the app without a code")
 		}

@@ -173,7 +173,7 @@ func TestTheAppIsToldOfTheFactorThatWasPassedLast(t *testing.T) {
 	hers.signIn(carol, carolPassword)
 	told := func() [2]string {
 		hers.get("/contacts")
-		seen := app.Seen()
+		seen := byPeople(app)
 		h := seen[len(seen)-1].Header
 		return [2]string{h.Get("X-Second-Factor"), h.Get("X-Second-Factor-Time")}
 	}

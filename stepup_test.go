@@ -47,7 +47,7 @@ func (c *client) step(r reply) reply {
 
 // exports are the exports that reached the app in a user's session.
 func exports(app *demoapp.App) (got []demoapp.Request) {
-	for _, r := range app.Seen() {
+	for _, r := range byPeople(app) {
 		if strings.Contains(r.URI, "/export") && r.User != "" {
 			got = append(got, r)
 		}
@@ -278,7 +278,7 @@ func TestAStepUpOnEverythingLeavesTheLoginPageAndTheLogoutOpen(t *testing.T) {
 		t.Fatal("the logout asks for a code")
 	}
 	bob.get("/contacts")
-	for _, r := range app.Seen() {
+	for _, r := range byPeople(app) {
 		if strings.Contains(r.URI, "contacts") {
 			t.Errorf("%s %s reached the app", r.Method, r.URI)
 		}

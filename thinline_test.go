@@ -38,7 +38,7 @@ func TestARightPasswordIsHeldUntilTheCode(t *testing.T) {
 	if r := c.get("/contacts"); r.location() != "/.two-factor/challenge" {
 		t.Fatalf("pending: %d to %q", r.StatusCode, r.location())
 	}
-	if seen := app.Seen(); len(seen) != 0 {
+	if seen := byPeople(app); len(seen) != 0 {
 		t.Fatalf("a pending session reached the app: %+v", seen)
 	}
 	if r := c.enter("000000"); !strings.Contains(r.location(), "problem=wrong") {
