@@ -210,7 +210,7 @@ func (w *world) run(t *testing.T, r *round) []demoapp.Request {
 	tr.trying = true
 	r.try(tr)
 	var reached []demoapp.Request
-	for _, seen := range byPeople(w.app) {
+	for _, seen := range w.app.Seen() {
 		if seen.Header.Get(roundTag) == tr.tag && r.counts(tr, seen) {
 			reached = append(reached, seen)
 		}

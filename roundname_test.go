@@ -79,7 +79,7 @@ func roundRemembered() (rows []round) {
 		rows = append(rows, round{group: "a remember-me cookie", name: name, at: "several-cookies", given: given, counts: asVictim,
 			try: func(tr *trial) {
 				tr.send("GET", "/contacts", "", nil, line(tr))
-				for _, seen := range byPeople(tr.app) {
+				for _, seen := range tr.app.Seen() {
 					if seen.User == "" && tr.carries(seen, tr.victim) {
 						tr.t.Error("the cookie reached the app")
 					}
