@@ -73,13 +73,17 @@ func run(ctx context.Context) error {
 	fmt.Print(d.greeting())
 	select {
 	case <-ctx.Done():
-		fmt.Println("\nStopping.")
-		return nil
-	case err := <-appEnded:
-		return fmt.Errorf("the demo app has ended: %w", err)
+	case err = <-appEnded:
+		err = fmt.Errorf("the demo app has ended: %w", err)
 	case <-gateway.ended:
-		return fmt.Errorf("caddy has ended: %w; its log is %s", gateway.err, rel(d.logFile))
+		err = fmt.Errorf("caddy has ended: %w; its log is %s", gateway.err, rel(d.logFile))
 	}
+	if ctx.Err() == nil {
+		return err
+	}
+	// Ctrl-C may end the app and the gateway before it is seen here.
+	fmt.Println("\nStopping.")
+	return nil
 }
 
 // checkPorts finds out what Caddy would only say in its log: that somebody
