@@ -68,6 +68,9 @@ type Challenge struct {
 	Codes   map[string]Code `json:"codes,omitempty"`
 	Created time.Time       `json:"created"`
 	Expires time.Time       `json:"expires"`
+	// Facts are what is learnt of the login once the challenge is passed, in
+	// the policy's own form, of at most MaxFacts bytes. Nobody else reads them.
+	Facts []byte `json:"facts,omitempty"`
 }
 
 // MayAnswer reports whether the factor with the given id may answer.

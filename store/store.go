@@ -10,7 +10,8 @@
 //
 // A record that is larger than 1 MiB as the engine stores it, a hold that is
 // larger than 2 MiB, is refused with an error, and so is a value that breaks
-// the rules of its type (a session without an id, a login that is zero). A call
+// the rules of its type (a session without an id, a login that is zero, a
+// challenge with more than account.MaxFacts bytes of facts). A call
 // that returns an error has changed nothing, but where its method says otherwise
 // or where the error is of the engine itself: then nobody can know.
 //
@@ -49,6 +50,7 @@ type Store interface {
 	Challenges
 	Values
 	Observations
+	Histories
 
 	// Epoch is when this store's knowledge begins. An empty, restored or
 	// failed-over store begins a new epoch; anonymous seals issued before it
@@ -166,6 +168,10 @@ type Begin struct {
 	// another login, BeginSession returns ErrConflict and records nothing.
 	Line      *account.LineKey
 	LineUntil time.Time
+	// Learn changes the history of the session's account in the same step; nil
+	// leaves it. It belongs to a verified session: a pending one has shown no
+	// second factor, and what may be learnt of it waits in Challenge.Facts.
+	Learn Learn `json:"-"`
 }
 
 // Challenges keeps challenges, holds and what was spent.
@@ -336,6 +342,8 @@ type Pass struct {
 	// account.StateAgain. It is of the same instance and account, and without
 	// step-ups.
 	Next account.Session
+	// Learn changes the history of the account in the same step; nil leaves it.
+	Learn Learn `json:"-"`
 }
 
 // Send asks to send a code to a phone.

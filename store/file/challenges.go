@@ -193,6 +193,9 @@ func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) 
 		if err != nil {
 			return account.Hold{}, err
 		}
+		if err := t.learn(p.Next.Instance, p.Next.Account, p.Learn); err != nil {
+			return account.Hold{}, err
+		}
 		return *hold, q.release(t, &p.Next)
 	})
 }

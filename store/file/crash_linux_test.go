@@ -129,6 +129,9 @@ func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int6
 	p := stepOf(b, step, now)
 	// By these the file can be looked at without what was said; see halfDone.
 	b.Challenge.Address, p.Next.Address = fmt.Sprint(step), b.Challenge.ID
+	p.Learn = crashLearn(lessonPassed, step)
+	allowed := store.Begin{Session: verified(id, now), Learn: crashLearn(lessonBegun, step)}
+	allowed.Session.Address = crashLesson(lessonBegun, step)
 	dropped := pending(id, now, random(100))
 	attempt := store.Attempt{Challenge: b.Challenge.ID, Session: b.Session.ID, Factor: "totp", PerCode: 5, InARow: 1000}
 
@@ -142,6 +145,7 @@ func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int6
 		{fact{What: "passed", ID: idOf(b.Session.ID), Begin: &store.Begin{Session: p.Next}, N: step}, func() error { return second(s.PassChallenge(ctx, p, now)) }},
 		{fact{What: "begun", ID: idOf(dropped.Session.ID), Begin: &dropped}, func() error { return s.BeginSession(ctx, dropped, now) }},
 		{fact{What: "cancelled", ID: idOf(dropped.Session.ID)}, func() error { return s.CancelSession(ctx, dropped.Session.ID) }},
+		{fact{What: "learnt", ID: idOf(allowed.Session.ID), N: step, Begin: &allowed}, func() error { return s.BeginSession(ctx, allowed, now) }},
 		{fact{What: "bound", ID: idOf(p.Next.ID)}, func() error { return s.BindToken(ctx, p.Next.ID, crashToken, now) }},
 	}, crashStepUps(ctx, s, p.Next, step+1), []deed{
 		{fact{What: "suspended", ID: idOf(p.Next.ID)}, func() error { return second(s.SuspendSession(ctx, p.Next.ID, login, now)) }},
@@ -188,7 +192,7 @@ func TestInvariant10AKilledProcessLosesNothingThatItHasAcknowledged(t *testing.T
 					t.Fatalf("in round %d; to kill at the same facts again: %s=%d", round, crashSeed, seed)
 				}
 			}
-			for _, what := range []string{"put", "locked", "lifted", "begun", "tried", "passed", "bound", "cancelled", "suspended", "resumed", "ended",
+			for _, what := range []string{"put", "locked", "lifted", "begun", "tried", "passed", "learnt", "bound", "cancelled", "suspended", "resumed", "ended",
 				"opened", "shown", "stepped", "dropped", "taken", "returned"} {
 				if k.count[what] == 0 {
 					t.Errorf("nothing was ever %s: the children did too little", what)
@@ -305,6 +309,11 @@ func (k *known) holds(s *Store, f fact, rest []fact) error {
 			return fmt.Errorf("the session is %q, %w", v.State, err)
 		}
 		return nil
+	case "learnt":
+		if _, err := s.Session(ctx, f.Begin.Session.ID, now); err != nil {
+			return err
+		}
+		return learntOf(ctx, s, f.Begin.Session.Account, lessonBegun, f.N)
 	case "bound":
 		return bound(s, f.ID, said(rest, "suspended"))
 	case "suspended":
@@ -363,7 +372,7 @@ func (k *known) passed(s *Store, f fact) error {
 	if v, err := s.Session(ctx, sessionOf(f.ID), now); err != nil || v.State != account.StatePassed {
 		return fmt.Errorf("the pending session is %q, %w", v.State, err)
 	}
-	return nil
+	return learntOf(ctx, s, next.Account, lessonPassed, f.N)
 }
 
 // crashToken is the token that is bound to every session.

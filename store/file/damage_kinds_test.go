@@ -338,6 +338,9 @@ func readNothing() map[string]string {
 
 		"NoteSeen": "see TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
 		"ListSeen": "see TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
+
+		"History":      "see TestAHistoryThatCannotBeReadCountsAsNone",
+		"AgeHistories": "see TestAHistoryThatCannotBeReadCountsAsNone",
 	}
 }
 
@@ -347,6 +350,9 @@ func notRecords() map[string]string {
 	return map[string]string{
 		bucketRunning: "TestADamagedIndexRemovesNothingThatLives",
 		bucketExpiry:  "TestADamagedIndexRemovesNothingThatLives",
+
+		sightings.bucket: "TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
+		histories.bucket: "TestAHistoryThatCannotBeReadCountsAsNone",
 	}
 }
 
@@ -371,12 +377,13 @@ func TestEveryMethodAndEveryBucketIsTriedWithDamage(t *testing.T) {
 			t.Errorf("the store has no method %s", name)
 		}
 	}
-	for _, b := range recordBuckets() {
+	all := append(recordBuckets(), laterBuckets()...)
+	for _, b := range all {
 		if _, none := notRecords()[b]; !none && !buckets[b] {
 			t.Errorf("no record of %s is damaged: add the kind to targets", b)
 		}
 	}
-	if got := len(slices.Compact(recordBuckets())); got != len(buckets)+len(notRecords()) {
+	if got := len(slices.Compact(all)); got != len(buckets)+len(notRecords()) {
 		t.Errorf("%d buckets, but %d are tried and %d are not records", got, len(buckets), len(notRecords()))
 	}
 }

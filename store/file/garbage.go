@@ -41,10 +41,11 @@ func isGarbage(err error) bool {
 func shownKey(bucket string, key []byte) string {
 	instance, name, ok := bytes.Cut(key, []byte{0})
 	prefix := string(instance) + "/"
-	if !ok || bucket != accounts.bucket && bucket != names.bucket && bucket != locks.bucket {
+	ofAccount := bucket == accounts.bucket || bucket == names.bucket || bucket == histories.bucket
+	if !ok || !ofAccount && bucket != locks.bucket {
 		prefix, name = "", key
 	}
-	if bucket != accounts.bucket && bucket != names.bucket {
+	if !ofAccount {
 		name = name[:min(len(name), 8)]
 	}
 	if !utf8.Valid(name) {

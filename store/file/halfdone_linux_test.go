@@ -25,6 +25,7 @@ func halfDone(t *testing.T, s *Store) map[string]int {
 		h.passed()
 		h.put()
 		h.steps()
+		h.learnt()
 		return nil
 	})
 	must(t, err)

@@ -13,8 +13,7 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
 
-// sightings are what `mode observe` has seen. Their bucket is not one that the
-// file must have: files were written before there were any.
+// sightings are what `mode observe` has seen.
 var sightings = &kind[store.Seen]{
 	bucket: "seen", tag: 'o',
 	meaning:  "it counts as not seen, and is noted anew",
@@ -25,17 +24,6 @@ var sightings = &kind[store.Seen]{
 		}
 		return nil
 	},
-}
-
-// addSightings makes the bucket in a file of before.
-func addSightings(tx *bbolt.Tx) (added bool, err error) {
-	if tx.Bucket([]byte(sightings.bucket)) != nil {
-		return false, nil
-	}
-	if _, err := tx.CreateBucket([]byte(sightings.bucket)); err != nil {
-		return false, fmt.Errorf("make bucket %s: %w", sightings.bucket, err)
-	}
-	return true, nil
 }
 
 func seenKey(instance string, kind store.SeenKind, key string) []byte {

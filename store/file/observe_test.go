@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
 
@@ -34,15 +32,4 @@ func TestWhatWasSeenAndCannotBeReadCountsAsNotSeen(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestAFileOfBeforeGetsRoomForWhatIsSeen(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "store.db")
-	s := openAt(t, path)
-	must(t, s.db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(sightings.bucket)) }))
-	must(t, s.Close())
-	s = openAt(t, path)
-	now := time.Now()
-	must(t, second(s.NoteSeen(t.Context(), []store.Seen{{Instance: "crm", Kind: store.SeenUser, Key: "ada", Count: 1, First: now, Last: now}})))
-	must(t, s.Close())
 }

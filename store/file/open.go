@@ -145,7 +145,7 @@ func (e *newerError) Error() string {
 func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any)) (meta, bool, error) {
 	if isEmpty(tx) {
 		m := meta{epoch: now.UTC().Round(0), file: file}
-		for _, name := range append(recordBuckets(), sightings.bucket, bucketMeta) {
+		for _, name := range append(append(recordBuckets(), laterBuckets()...), bucketMeta) {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return meta{}, false, fmt.Errorf("make bucket %s: %w", name, err)
 			}
@@ -156,7 +156,7 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 	if err != nil {
 		return m, false, err
 	}
-	added, err := addSightings(tx)
+	added, err := addLater(tx)
 	if err != nil {
 		return m, false, err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 )
 
@@ -172,6 +174,26 @@ type sealedValue struct {
 func recordBuckets() []string {
 	return []string{bucketRunning, bucketExpiry,
 		names.bucket, accounts.bucket, locks.bucket, sessions.bucket, challenges.bucket, holds.bucket, values.bucket}
+}
+
+// laterBuckets names those that a file need not have: files were written before
+// there were any.
+func laterBuckets() []string {
+	return []string{sightings.bucket, histories.bucket}
+}
+
+// addLater makes them in a file of before.
+func addLater(tx *bbolt.Tx) (added bool, err error) {
+	for _, name := range laterBuckets() {
+		if tx.Bucket([]byte(name)) != nil {
+			continue
+		}
+		if _, err := tx.CreateBucket([]byte(name)); err != nil {
+			return false, fmt.Errorf("make bucket %s: %w", name, err)
+		}
+		added = true
+	}
+	return added, nil
 }
 
 func (k *kind[T]) decode(key, raw []byte) (*T, error) {

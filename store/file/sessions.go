@@ -203,6 +203,9 @@ func checkBegin(b *store.Begin) error {
 		}
 		return nil
 	case account.StatePending:
+		if b.Learn != nil {
+			return errors.New("nothing is learnt of a pending session")
+		}
 	default:
 		return fmt.Errorf("a session does not begin as %q", v.State)
 	}
@@ -217,6 +220,14 @@ func checkBegin(b *store.Begin) error {
 		return errors.New("a login does not begin with a step-up")
 	case c.State != account.ChallengeOpen || len(c.Codes) > 0 || len(c.Tries) > 0:
 		return errors.New("a challenge begins open, without codes and tries")
+	}
+	return checkChallenge(c)
+}
+
+// checkChallenge refuses a challenge that cannot be stored.
+func checkChallenge(c *account.Challenge) error {
+	if len(c.Facts) > account.MaxFacts {
+		return fmt.Errorf("the facts of a challenge have %d bytes: at most %d are stored", len(c.Facts), account.MaxFacts)
 	}
 	return checkName("a challenge's id", c.ID)
 }
@@ -274,6 +285,9 @@ func begin(t *txn, b *store.Begin, now time.Time) error {
 		if err := put(t, holds, key, b.Hold); err != nil {
 			return err
 		}
+	}
+	if err := t.learn(b.Session.Instance, b.Session.Account, b.Learn); err != nil {
+		return err
 	}
 	return t.putSession(&b.Session)
 }

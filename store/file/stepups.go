@@ -54,7 +54,7 @@ func checkStepUp(u *store.StepUp, now time.Time) error {
 	case !now.Before(c.Expires):
 		return errors.New("a step-up begins with time left")
 	}
-	return checkName("a challenge's id", c.ID)
+	return checkChallenge(c)
 }
 
 // verified finds a session that is usable.

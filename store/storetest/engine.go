@@ -112,5 +112,10 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 		_, err := s.NoteSeen(ctx, []store.Seen{f.seen(store.SeenUser, "ada")})
 		return err
 	})
+	do("History", func(ctx context.Context) error { _, err := s.History(ctx, instance, "ada"); return err })
+	do("AgeHistories", func(ctx context.Context) error {
+		_, err := s.AgeHistories(ctx, func([]byte) []byte { return nil })
+		return err
+	})
 	do("ListSeen", func(ctx context.Context) error { _, err := s.ListSeen(ctx, "", f.now); return err })
 }

@@ -11,6 +11,7 @@ func readsOnly() map[string]string {
 		"Challenge":    "it reads",
 		"Value":        "it reads",
 		"ListSeen":     "it reads",
+		"History":      "it reads",
 		"Epoch":        "it says what was decided at the opening",
 		"Close":        "it ends everything; see the tests of the engine",
 	}
@@ -28,6 +29,8 @@ func timeless() map[string]string {
 		"CancelSession": "it is given no time: a session that is over may be cancelled too",
 		"RecordSend":    "it is given no time: what became of a sending is noted whenever it is known",
 		"NoteSeen":      "the times are those of what was seen: nothing is judged by them",
+		"History":       "a history does not expire: it is aged",
+		"AgeHistories":  "it is given no time: its function knows it",
 		"Epoch":         "it is given no time",
 		"Close":         "it is given no time",
 	}

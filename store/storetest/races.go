@@ -63,6 +63,7 @@ func raceTests() []raceTest {
 	all = append(all, sessionRaces()...)
 	all = append(all, tokenRaces()...)
 	all = append(all, observationRaces()...)
+	all = append(all, historyRaces()...)
 	all = append(all, challengeRaces()...)
 	all = append(all, stepUpRaces()...)
 	all = append(all, movedRaces()...)

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"StepUps", stepUpTests()},
 		{"Values", valueTests()},
 		{"Observations", observationTests()},
+		{"Histories", historyTests()},
 		{"Engine", engineTests()},
 		{"Expiry", expiryTests()},
 		{"Races", asTests(raceTests())},
