@@ -5,6 +5,7 @@
 package account
 
 import (
+	"bytes"
 	"time"
 )
 
@@ -92,4 +93,30 @@ func (a *Account) Factor(id string) (*Factor, bool) {
 		}
 	}
 	return nil, false
+}
+
+// SameFactors reports whether two lists have the same factors, in whatever
+// order, as far as it is about who can give a code: by their ids, kinds, secrets
+// and parameters.
+func SameFactors(a, b []Factor) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	of := make(map[string]*Factor, len(a))
+	for i := range a {
+		of[a[i].ID] = &a[i]
+	}
+	for i := range b {
+		was := of[b[i].ID]
+		if was == nil || !was.isSame(&b[i]) {
+			return false
+		}
+		delete(of, b[i].ID)
+	}
+	return true
+}
+
+func (f *Factor) isSame(other *Factor) bool {
+	sameTOTP := f.TOTP == other.TOTP || f.TOTP != nil && other.TOTP != nil && *f.TOTP == *other.TOTP
+	return sameTOTP && f.Kind == other.Kind && bytes.Equal(f.Secret, other.Secret)
 }

@@ -58,6 +58,11 @@ type Challenge struct {
 	// Back is the path of the page that a step-up leads back to: when it is
 	// cancelled, or when nothing is held.
 	Back string `json:"back,omitempty"`
+	// Remember says that the person may have the browser remembered with a right
+	// code. Stolen says that a token of a remembered browser came back whose time
+	// was over, so that the page tells the person.
+	Remember bool `json:"remember,omitempty"`
+	Stolen   bool `json:"stolen,omitempty"`
 	// Factors are the ids of the factors that may answer, the one offered
 	// first in front.
 	Factors []string `json:"factors"`

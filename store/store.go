@@ -51,6 +51,7 @@ type Store interface {
 	Values
 	Observations
 	Histories
+	Devices
 
 	// Epoch is when this store's knowledge begins. An empty, restored or
 	// failed-over store begins a new epoch; anonymous seals issued before it
@@ -77,6 +78,10 @@ type Accounts interface {
 	// Where an account is replaced and a factor of the same ID stays, what was
 	// spent stays spent: LastStep never goes back, and Failures, PausedUntil
 	// and CurrentChallenge are kept as the store has them.
+	//
+	// Where the factors of an account that is replaced are others than before,
+	// by their ids, kinds, secrets or parameters, all its devices are forgotten
+	// in the same step.
 	PutAccounts(ctx context.Context, accounts []account.Account) error
 }
 
@@ -125,7 +130,8 @@ type Sessions interface {
 	EndSession(ctx context.Context, id account.SessionID) error
 	// EndSessions ends every session of an account of an instance, in whatever
 	// state, suspended or not, and under every id that it is found by: as
-	// EndSession does, all in one step. It returns how many of them could have
+	// EndSession does, all in one step, in which its devices are forgotten too.
+	// It returns how many of them could have
 	// let a browser in, now or after a code (account.Session.Suspends); no error
 	// if there is none. A session that begins afterwards is not concerned.
 	EndSessions(ctx context.Context, instance, acc string) (int, error)
@@ -186,8 +192,8 @@ type Challenges interface {
 	// PassChallenge spends a code and releases what it opens; see Pass. It
 	// returns ErrSpent if the challenge, the code or the step is used,
 	// ErrNotFound as CountAttempt does, for a code that is not the living one,
-	// and if the hold is gone, and ErrConflict if a session of Next's id is
-	// there already.
+	// and if the hold is gone, and ErrConflict if a session of Next's id, or a
+	// device of Device's, is there already.
 	PassChallenge(ctx context.Context, p Pass, now time.Time) (account.Hold, error)
 	// ReserveSend decides whether a code may be sent and writes it to the
 	// outbox; see Send. It returns ErrSpent and ErrNotFound as CountAttempt
@@ -344,6 +350,13 @@ type Pass struct {
 	Next account.Session
 	// Learn changes the history of the account in the same step; nil leaves it.
 	Learn Learn `json:"-"`
+	// Device is the browser to be remembered from now on, of the same instance
+	// and account, with a token and time left; nil if it is not to be. It is
+	// stored in the same step, and beyond account.MaxDevices those of the account
+	// that were used longest ago go. Replaces is the device that it takes the
+	// place of; zero if there is none.
+	Device   *account.Device
+	Replaces account.DeviceID
 }
 
 // Send asks to send a code to a phone.

@@ -204,6 +204,11 @@ func putAccounts(t *txn, list []account.Account, claims map[string]claim) error 
 		a := list[i]
 		key := accountKey(a.Instance, a.ID)
 		if old := replaced[string(key)]; old != nil {
+			if !account.SameFactors(old.Factors, a.Factors) {
+				if _, err := t.forgetDevices(a.Instance, a.ID); err != nil {
+					return err
+				}
+			}
 			a.Factors = keepSpent(old, a.Factors)
 		}
 		if err := put(t, accounts, key, &a); err != nil {

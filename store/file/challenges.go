@@ -180,6 +180,9 @@ func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) 
 		if p.Next.Instance != q.challenge.Instance || p.Next.Account != q.challenge.Account {
 			return account.Hold{}, errors.New("a passed challenge verifies its own account and no other")
 		}
+		if err := checkDevice(p.Device, &p.Next, now); err != nil {
+			return account.Hold{}, err
+		}
 		if q.challenge.Purpose == account.PurposeStepUp {
 			return account.Hold{}, errors.New("a step-up begins no session")
 		}
@@ -194,6 +197,9 @@ func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) 
 			return account.Hold{}, err
 		}
 		if err := t.learn(p.Next.Instance, p.Next.Account, p.Learn); err != nil {
+			return account.Hold{}, err
+		}
+		if err := t.remember(p.Device, p.Replaces, now); err != nil {
 			return account.Hold{}, err
 		}
 		return *hold, q.release(t, &p.Next)

@@ -59,6 +59,7 @@ func checkFile(t *testing.T, s *Store) {
 		takeIndexed(t, tx, holds, index)
 		takeIndexed(t, tx, values, index)
 		takeIndexed(t, tx, sightings, index)
+		takeIndexed(t, tx, devices, index)
 		for k := range index {
 			t.Errorf("the expiry index has an entry of nothing: %q", k)
 		}

@@ -39,6 +39,8 @@ type fact struct {
 	N     int64            `json:"n,omitempty"`
 	Begin *store.Begin     `json:"begin,omitempty"`
 	Key   *account.LineKey `json:"key,omitempty"`
+
+	Device *account.Device `json:"device,omitempty"`
 }
 
 // reporter writes facts to the standard output, each in one write, so that all
@@ -132,6 +134,8 @@ func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int6
 	p.Learn = crashLearn(lessonPassed, step)
 	allowed := store.Begin{Session: verified(id, now), Learn: crashLearn(lessonBegun, step)}
 	allowed.Session.Address = crashLesson(lessonBegun, step)
+	device := newDevice(id, now)
+	device.UserAgent, p.Device = b.Challenge.ID, &device
 	dropped := pending(id, now, random(100))
 	attempt := store.Attempt{Challenge: b.Challenge.ID, Session: b.Session.ID, Factor: "totp", PerCode: 5, InARow: 1000}
 
@@ -142,12 +146,12 @@ func crashLogin(ctx context.Context, s *Store, r *reporter, id string, step int6
 		{fact{What: "begun", ID: idOf(b.Session.ID), Begin: &b}, func() error { return s.BeginSession(ctx, b, now) }},
 		{fact{What: "tried", ID: b.Challenge.ID, N: 1}, func() error { return second(s.CountAttempt(ctx, attempt, now)) }},
 		{fact{What: "tried", ID: b.Challenge.ID, N: 2}, func() error { return second(s.CountAttempt(ctx, attempt, now)) }},
-		{fact{What: "passed", ID: idOf(b.Session.ID), Begin: &store.Begin{Session: p.Next}, N: step}, func() error { return second(s.PassChallenge(ctx, p, now)) }},
+		{fact{What: "passed", ID: idOf(b.Session.ID), Begin: &store.Begin{Session: p.Next}, N: step, Device: &device}, func() error { return second(s.PassChallenge(ctx, p, now)) }},
 		{fact{What: "begun", ID: idOf(dropped.Session.ID), Begin: &dropped}, func() error { return s.BeginSession(ctx, dropped, now) }},
 		{fact{What: "cancelled", ID: idOf(dropped.Session.ID)}, func() error { return s.CancelSession(ctx, dropped.Session.ID) }},
 		{fact{What: "learnt", ID: idOf(allowed.Session.ID), N: step, Begin: &allowed}, func() error { return s.BeginSession(ctx, allowed, now) }},
 		{fact{What: "bound", ID: idOf(p.Next.ID)}, func() error { return s.BindToken(ctx, p.Next.ID, crashToken, now) }},
-	}, crashStepUps(ctx, s, p.Next, step+1), []deed{
+	}, crashDevices(ctx, s, device), crashStepUps(ctx, s, p.Next, step+1), []deed{
 		{fact{What: "suspended", ID: idOf(p.Next.ID)}, func() error { return second(s.SuspendSession(ctx, p.Next.ID, login, now)) }},
 		{fact{What: "resumed", ID: idOf(p.Next.ID)}, func() error { return s.ResumeSession(ctx, p.Next.ID, login, now) }},
 		{fact{What: "ended", ID: idOf(p.Next.ID)}, func() error { return s.EndSession(ctx, p.Next.ID) }},
@@ -193,7 +197,7 @@ func TestInvariant10AKilledProcessLosesNothingThatItHasAcknowledged(t *testing.T
 				}
 			}
 			for _, what := range []string{"put", "locked", "lifted", "begun", "tried", "passed", "learnt", "bound", "cancelled", "suspended", "resumed", "ended",
-				"opened", "shown", "stepped", "dropped", "taken", "returned"} {
+				"opened", "shown", "stepped", "dropped", "taken", "returned", "used", "forgotten"} {
 				if k.count[what] == 0 {
 					t.Errorf("nothing was ever %s: the children did too little", what)
 				}
@@ -321,6 +325,8 @@ func (k *known) holds(s *Store, f fact, rest []fact) error {
 		return gone(s, f.ID, said(rest, "resumed"))
 	case "ended":
 		return gone(s, f.ID, false)
+	case "used", "forgotten":
+		return k.device(s, f, rest)
 	}
 	return k.stepUp(s, f, rest)
 }
@@ -372,7 +378,10 @@ func (k *known) passed(s *Store, f fact) error {
 	if v, err := s.Session(ctx, sessionOf(f.ID), now); err != nil || v.State != account.StatePassed {
 		return fmt.Errorf("the pending session is %q, %w", v.State, err)
 	}
-	return learntOf(ctx, s, next.Account, lessonPassed, f.N)
+	if err := learntOf(ctx, s, next.Account, lessonPassed, f.N); err != nil {
+		return err
+	}
+	return k.device(s, f, k.facts[f.Device.ID.String()])
 }
 
 // crashToken is the token that is bound to every session.

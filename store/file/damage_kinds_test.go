@@ -65,7 +65,7 @@ type target struct {
 	probes  []probe
 }
 
-func targets() []target { return append(loginTargets(), stepTargets()...) }
+func targets() []target { return slices.Concat(loginTargets(), stepTargets(), deviceTargets()) }
 
 // loginTargets are the records of a login.
 func loginTargets() []target {

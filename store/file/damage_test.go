@@ -72,6 +72,7 @@ type scene struct {
 	line   account.LineKey
 	login  account.LoginID
 	handle string
+	device account.Device
 	// steps is nil until withSteps or withPass.
 	steps *stepScene
 }
@@ -89,6 +90,8 @@ func newScene(t *testing.T, s *Store) *scene {
 	must(t, sc.reserve())
 	must(t, s.PutValue(ctx, sc.handle, []byte("value"), sc.now.Add(time.Hour)))
 	sc.next = stepOf(sc.b, 1, sc.now)
+	sc.device = newDevice(sc.acc, sc.now)
+	sc.remember(sc.device)
 	return sc
 }
 
@@ -254,6 +257,7 @@ func TestEveryFlippedBitAndEveryCutOfARecordIsNoticed(t *testing.T) {
 	tryBits(t, s, challenges, []byte(sc.b.Challenge.ID))
 	tryBits(t, s, holds, []byte(sc.b.Challenge.ID))
 	tryBits(t, s, values, []byte(sc.handle))
+	tryBits(t, s, devices, sc.deviceKey())
 	sc.withPass()
 	tryBits(t, s, sessions, sc.steps.v.ID[:])
 	tryBits(t, s, sessions, sc.steps.old[:])
@@ -351,6 +355,7 @@ func TestTheLogTellsNoKeyThatOpensSomething(t *testing.T) {
 	for bucket, key := range map[string][]byte{
 		locks.bucket: lineKey(sc.line), challenges.bucket: []byte(sc.b.Challenge.ID),
 		holds.bucket: []byte(sc.b.Challenge.ID), values.bucket: []byte(sc.handle), sessions.bucket: sc.b.Session.ID[:],
+		devices.bucket: sc.deviceKey(),
 	} {
 		spoil(t, s, bucket, key, []byte("{"))
 	}
@@ -360,11 +365,12 @@ func TestTheLogTellsNoKeyThatOpensSomething(t *testing.T) {
 	cannotSay(t, "Challenge", err)
 	_, _ = s.Value(t.Context(), sc.handle, sc.now)
 	must(t, s.EndSession(t.Context(), sc.b.Session.ID))
-	if m.count() != 5 {
+	must(t, second(s.Devices(t.Context(), "crm", sc.acc, sc.now)))
+	if m.count() != 6 {
 		t.Errorf("%d lines were logged, want one for each record: %q", m.count(), m.lines)
 	}
 	for _, line := range m.lines {
-		for _, secret := range []string{sc.b.Challenge.ID, sc.handle, fmt.Sprintf("%x", sc.line.Line), fmt.Sprintf("%x", sc.b.Session.ID)} {
+		for _, secret := range []string{sc.b.Challenge.ID, sc.handle, fmt.Sprintf("%x", sc.line.Line), fmt.Sprintf("%x", sc.b.Session.ID), fmt.Sprintf("%x", sc.device.ID)} {
 			if strings.Contains(line, secret) {
 				t.Errorf("the log has a whole id: %s", line)
 			}

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
 )
 
 // garbageError is a record that is there and cannot be read.
@@ -36,9 +39,13 @@ func isGarbage(err error) bool {
 }
 
 // shownKey is what a log says of a key. The name of an account is shown, since
-// the operator must know whom to help; of an id only the first eight bytes are,
+// the operator must know whom to help, and so is that of a device's; of an id only the first eight bytes are,
 // enough to find the record by and too little to use it.
 func shownKey(bucket string, key []byte) string {
+	if n := len(key) - len(account.DeviceID{}); bucket == devices.bucket && n > 0 {
+		of := strings.Replace(string(key[:n]), "\x00", "/", 1)
+		return strconv.Quote(strings.TrimSuffix(of, "\x00") + "/" + account.DeviceID(key[n:]).String())
+	}
 	instance, name, ok := bytes.Cut(key, []byte{0})
 	prefix := string(instance) + "/"
 	ofAccount := bucket == accounts.bucket || bucket == names.bucket || bucket == histories.bucket

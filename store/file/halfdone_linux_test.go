@@ -26,6 +26,7 @@ func halfDone(t *testing.T, s *Store) map[string]int {
 		h.put()
 		h.steps()
 		h.learnt()
+		h.devices(all(t, tx, devices))
 		return nil
 	})
 	must(t, err)

@@ -161,8 +161,12 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 		return m, false, err
 	}
 	copied := m.file != file
+	fresh, err := prepareDevices(tx, copied)
+	if err != nil {
+		return m, false, err
+	}
 	if copied {
-		log("the store's file is a copy: a new epoch begins, and anonymous seals from before do not open",
+		log("the store's file is a copy: a new epoch begins, anonymous seals from before do not open, and no browser is remembered",
 			"epoch_before", m.epoch)
 		m = meta{epoch: after(m.epoch, now), file: file}
 		err = writeMeta(tx, m)
@@ -171,7 +175,7 @@ func prepare(tx *bbolt.Tx, file string, now time.Time, log func(string, ...any))
 		log("the clock of this machine is behind the store's epoch: anonymous seals do not open until then; set the clock right",
 			"epoch", m.epoch, "clock", now)
 	}
-	return m, added || copied, err
+	return m, added || fresh || copied, err
 }
 
 // after is now, but where the clock was set back it is later than the epoch

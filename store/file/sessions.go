@@ -118,7 +118,8 @@ func (s *Store) EndSessions(ctx context.Context, instance, acc string) (int, err
 				return 0, err
 			}
 		}
-		return n, nil
+		_, err := t.forgetDevices(instance, acc)
+		return n, err
 	})
 }
 

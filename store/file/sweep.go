@@ -103,6 +103,8 @@ func (s *Store) sweepRecord(t *txn, tag byte, key []byte, now time.Time) error {
 		return sweepKind(t, values, key, now)
 	case sightings.tag:
 		return sweepKind(t, sightings, key, now)
+	case devices.tag:
+		return sweepKind(t, devices, key, now)
 	}
 	return nil
 }

@@ -41,12 +41,14 @@ func runCopied(t *testing.T, open func(t *testing.T, dir string) store.Store, c 
 		return e
 	}
 	var first, second time.Time
+	var device account.Device
 	line, lost, login := newLine(), newLine(), newLoginID()
 	at(from, func(f *fixture) {
 		first = epoch(f)
 		f.enrol("ada")
 		b := f.beginPending("ada")
 		f.released(b, f.passOf(b, 100))
+		device = f.remember(f.newDevice("ada"))
 		f.lock(line, login, f.now, f.now.Add(time.Hour), account.LockFree)
 	})
 	c.Make(t, from, to)
@@ -67,10 +69,14 @@ func runCopied(t *testing.T, open func(t *testing.T, dir string) store.Store, c 
 		b := f.beginPending("ada")
 		_, err := f.s.PassChallenge(f.ctx, f.passOf(b, 100), f.now)
 		f.wants(err, store.ErrSpent)
+		// Nor does it know which of a browser's tokens came since.
+		f.state(useOf(device, device.Token), f.now, account.DeviceNone)
+		device = f.remember(f.newDevice("ada"))
 	})
 	at(to, func(f *fixture) {
 		if got := epoch(f); !got.Equal(second) {
 			t.Errorf("the epoch of the copy was %s and is %s", second, got)
 		}
+		f.state(useOf(device, device.Token), f.now, account.DeviceKnown)
 	})
 }

@@ -118,4 +118,8 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 		return err
 	})
 	do("ListSeen", func(ctx context.Context) error { _, err := s.ListSeen(ctx, "", f.now); return err })
+	use := store.DeviceUse{Instance: instance, Account: "ada", Device: newDeviceID(), Token: newTokenHash(), Next: newTokenHash()}
+	do("UseDevice", func(ctx context.Context) error { _, err := s.UseDevice(ctx, use, f.now); return err })
+	do("Devices", func(ctx context.Context) error { _, err := s.Devices(ctx, instance, "ada", f.now); return err })
+	do("ForgetDevices", func(ctx context.Context) error { _, err := s.ForgetDevices(ctx, instance, "ada"); return err })
 }

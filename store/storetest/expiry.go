@@ -69,6 +69,7 @@ func expiries() []expiryTest {
 	all := append(lineExpiries(), sessionExpiries()...)
 	all = append(all, observationExpiries()...)
 	all = append(all, stepUpExpiries()...)
+	all = append(all, deviceExpiries()...)
 	return append(all, challengeExpiries()...)
 }
 

@@ -12,6 +12,7 @@ func readsOnly() map[string]string {
 		"Value":        "it reads",
 		"ListSeen":     "it reads",
 		"History":      "it reads",
+		"Devices":      "it reads",
 		"Epoch":        "it says what was decided at the opening",
 		"Close":        "it ends everything; see the tests of the engine",
 	}
@@ -28,6 +29,7 @@ func timeless() map[string]string {
 		"EndSessions":   "it is given no time: sessions that are over may be ended too",
 		"CancelSession": "it is given no time: a session that is over may be cancelled too",
 		"RecordSend":    "it is given no time: what became of a sending is noted whenever it is known",
+		"ForgetDevices": "it is given no time: a device that has expired may be forgotten too",
 		"NoteSeen":      "the times are those of what was seen: nothing is judged by them",
 		"History":       "a history does not expire: it is aged",
 		"AgeHistories":  "it is given no time: its function knows it",

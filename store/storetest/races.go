@@ -68,6 +68,7 @@ func raceTests() []raceTest {
 	all = append(all, stepUpRaces()...)
 	all = append(all, movedRaces()...)
 	all = append(all, endAllRaces()...)
+	all = append(all, deviceRaces()...)
 	return append(all, accountRaces()...)
 }
 

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Values", valueTests()},
 		{"Observations", observationTests()},
 		{"Histories", historyTests()},
+		{"Devices", deviceTests()},
 		{"Engine", engineTests()},
 		{"Expiry", expiryTests()},
 		{"Races", asTests(raceTests())},
