@@ -52,6 +52,7 @@ type Store interface {
 	Observations
 	Histories
 	Devices
+	Tries
 
 	// Epoch is when this store's knowledge begins. An empty, restored or
 	// failed-over store begins a new epoch; anonymous seals issued before it

@@ -341,6 +341,9 @@ func readNothing() map[string]string {
 
 		"History":      "see TestAHistoryThatCannotBeReadCountsAsNone",
 		"AgeHistories": "see TestAHistoryThatCannotBeReadCountsAsNone",
+
+		"NoteTry": "see TestTriesThatCannotBeReadCountNoMore",
+		"Tries":   "see TestTriesThatCannotBeReadCountNoMore",
 	}
 }
 
@@ -353,6 +356,8 @@ func notRecords() map[string]string {
 
 		sightings.bucket: "TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
 		histories.bucket: "TestAHistoryThatCannotBeReadCountsAsNone",
+
+		tryRecords.bucket: "TestTriesThatCannotBeReadCountNoMore",
 	}
 }
 

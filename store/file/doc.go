@@ -20,6 +20,11 @@
 // is ahead of the disk, by five minutes at most; it is written at Close too.
 // After a kill a session may thus end of idleness up to five minutes early.
 //
+// Failed passwords are counted in memory too, in shards, and written every half
+// second as they came. The bucket of them is a log of which each writing is one
+// record: it is read at the start and else only added to, and cut off at the end
+// that is an hour old.
+//
 // # What cannot be read
 //
 // Every record carries a version and a checksum that is also of its bucket and

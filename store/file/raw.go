@@ -20,9 +20,16 @@ func (k *rawKind) decode(key, raw []byte) ([]byte, error) {
 		err = fmt.Errorf("it has %d bytes: 1 to %d are stored", len(text), k.max)
 	}
 	if err != nil {
-		return nil, &garbageError{k.bucket, shownKey(k.bucket, key), k.meaning, err}
+		return nil, k.garbage(key, err)
 	}
 	return text, nil
+}
+
+func (k *rawKind) garbage(key []byte, err error) error {
+	if isGarbage(err) {
+		return err
+	}
+	return &garbageError{k.bucket, shownKey(k.bucket, key), k.meaning, err}
 }
 
 func (k *rawKind) encode(key, text []byte) ([]byte, error) {

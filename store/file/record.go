@@ -179,7 +179,7 @@ func recordBuckets() []string {
 // laterBuckets names those that a file need not have: files were written before
 // there were any.
 func laterBuckets() []string {
-	return []string{sightings.bucket, histories.bucket, devices.bucket}
+	return []string{sightings.bucket, histories.bucket, devices.bucket, tryRecords.bucket}
 }
 
 // addLater makes them in a file of before.

@@ -40,6 +40,7 @@ type Store struct {
 	now   func() time.Time
 	log   func(msg string, kv ...any)
 	table table
+	tries tryBook
 	// complaints are the records that the log has named.
 	complaints complaints
 
@@ -52,9 +53,11 @@ type Store struct {
 	calls      chan *call
 	stopWriter chan struct{}
 	writerDone chan struct{}
-	// stopSweeper ends the sweeper, which must be over before the writer is.
+	// stopSweeper ends the sweeper and the one that writes the tries, which must
+	// be over before the writer is.
 	stopSweeper chan struct{}
 	sweeperDone chan struct{}
+	triesDone   chan struct{}
 
 	closing  sync.Once
 	closeErr error
@@ -93,11 +96,13 @@ func Open(path string, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		path: path, db: db, now: opts.Now, log: opts.Logger,
+		tries:       newTryBook(),
 		calls:       make(chan *call),
 		stopWriter:  make(chan struct{}),
 		writerDone:  make(chan struct{}),
 		stopSweeper: make(chan struct{}),
 		sweeperDone: make(chan struct{}),
+		triesDone:   make(chan struct{}),
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -109,6 +114,7 @@ func Open(path string, opts Options) (*Store, error) {
 	}
 	go s.write()
 	go s.sweepAndFlush(opts.SweepEvery)
+	go s.keepTries(opts.SweepEvery)
 	return s, nil
 }
 
@@ -145,6 +151,9 @@ func (s *Store) load() error {
 		return fmt.Errorf("begin with the store's file %s: %w", s.path, err)
 	}
 	s.table.apply(all)
+	if err := s.loadTries(); err != nil {
+		return fmt.Errorf("read the failed passwords of the store's file %s: %w", s.path, err)
+	}
 	return nil
 }
 
@@ -163,7 +172,8 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.stopSweeper)
 		<-s.sweeperDone
-		flushErr := s.flush(context.Background())
+		<-s.triesDone
+		flushErr := errors.Join(s.flush(context.Background()), s.saveTries(context.Background()))
 		close(s.stopWriter)
 		<-s.writerDone
 		if s.broken.Load() != nil {

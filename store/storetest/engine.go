@@ -117,6 +117,10 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 		_, err := s.AgeHistories(ctx, func([]byte) []byte { return nil })
 		return err
 	})
+	do("Tries", func(ctx context.Context) error {
+		_, err := s.Tries(ctx, store.TriesQuery{Instance: instance, Name: tryName(1)}, f.now)
+		return err
+	})
 	do("ListSeen", func(ctx context.Context) error { _, err := s.ListSeen(ctx, "", f.now); return err })
 	use := store.DeviceUse{Instance: instance, Account: "ada", Device: newDeviceID(), Token: newTokenHash(), Next: newTokenHash()}
 	do("UseDevice", func(ctx context.Context) error { _, err := s.UseDevice(ctx, use, f.now); return err })

@@ -68,6 +68,7 @@ func (e expiryTest) run(t *testing.T, f *fixture) {
 func expiries() []expiryTest {
 	all := append(lineExpiries(), sessionExpiries()...)
 	all = append(all, observationExpiries()...)
+	all = append(all, tryExpiries()...)
 	all = append(all, stepUpExpiries()...)
 	all = append(all, deviceExpiries()...)
 	return append(all, challengeExpiries()...)

@@ -13,6 +13,7 @@ func readsOnly() map[string]string {
 		"ListSeen":     "it reads",
 		"History":      "it reads",
 		"Devices":      "it reads",
+		"Tries":        "it reads",
 		"Epoch":        "it says what was decided at the opening",
 		"Close":        "it ends everything; see the tests of the engine",
 	}
@@ -31,6 +32,7 @@ func timeless() map[string]string {
 		"RecordSend":    "it is given no time: what became of a sending is noted whenever it is known",
 		"ForgetDevices": "it is given no time: a device that has expired may be forgotten too",
 		"NoteSeen":      "the times are those of what was seen: nothing is judged by them",
+		"NoteTry":       "the time is that of the try: nothing is judged by it",
 		"History":       "a history does not expire: it is aged",
 		"AgeHistories":  "it is given no time: its function knows it",
 		"Epoch":         "it is given no time",

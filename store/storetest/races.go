@@ -64,6 +64,7 @@ func raceTests() []raceTest {
 	all = append(all, tokenRaces()...)
 	all = append(all, observationRaces()...)
 	all = append(all, historyRaces()...)
+	all = append(all, tryRaces()...)
 	all = append(all, challengeRaces()...)
 	all = append(all, stepUpRaces()...)
 	all = append(all, movedRaces()...)

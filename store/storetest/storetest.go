@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Observations", observationTests()},
 		{"Histories", historyTests()},
 		{"Devices", deviceTests()},
+		{"Tries", tryTests()},
 		{"Engine", engineTests()},
 		{"Expiry", expiryTests()},
 		{"Races", asTests(raceTests())},
