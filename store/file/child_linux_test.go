@@ -14,6 +14,7 @@ func children() map[string]func(dir string) error {
 		"full":  func(dir string) error { return fullChild(dir, &ballast{path: dir + "/ballast"}) },
 		"limit": func(dir string) error { return fullChild(dir, &fileLimit{path: dir + "/store.db"}) },
 		"unmap": unmapChild,
+		"tries": triesChild,
 	}
 }
 
