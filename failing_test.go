@@ -49,6 +49,20 @@ func (f *failing) Account(ctx context.Context, instance, folded string) (account
 	return f.Store.Account(ctx, instance, folded)
 }
 
+func (f *failing) History(ctx context.Context, instance, acc string) ([]byte, error) {
+	if err := f.in("History"); err != nil {
+		return nil, err
+	}
+	return f.Store.History(ctx, instance, acc)
+}
+
+func (f *failing) Tries(ctx context.Context, q store.TriesQuery, now time.Time) (store.TriesSeen, error) {
+	if err := f.in("Tries"); err != nil {
+		return store.TriesSeen{}, err
+	}
+	return f.Store.Tries(ctx, q, now)
+}
+
 func (f *failing) LockLine(ctx context.Context, key account.LineKey, login account.LoginID, now, until time.Time) (account.LockState, error) {
 	if err := f.in("LockLine"); err != nil {
 		return account.LockFree, err

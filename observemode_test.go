@@ -295,6 +295,12 @@ func (d *deadStore) LineState(context.Context, account.LineKey, time.Time) (acco
 func (d *deadStore) Account(context.Context, string, string) (account.Account, error) {
 	return account.Account{}, errDead
 }
+func (d *deadStore) History(context.Context, string, string) ([]byte, error) {
+	return nil, errDead
+}
+func (d *deadStore) Tries(context.Context, store.TriesQuery, time.Time) (store.TriesSeen, error) {
+	return store.TriesSeen{}, errDead
+}
 func (d *deadStore) NoteSeen(context.Context, []store.Seen) ([]store.SeenKind, error) {
 	return nil, errDead
 }
