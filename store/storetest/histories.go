@@ -217,18 +217,24 @@ func historyRaces() []raceTest {
 			f.history(instance, "ada", "x")
 		}},
 		{"AgeHistories BeginSession", "what is learnt while it is aged is there", func(t *testing.T, f *fixture) {
-			// Ageing moves an X to the front, so that it always changes something.
-			age := func(old []byte) []byte { return append([]byte{0xff}, bytes.ReplaceAll(old, []byte{0xff}, nil)...) }
+			// A mark takes the place of the last one, so that ageing always changes
+			// something.
+			const mark = 0xff
+			age := func(old []byte) []byte {
+				n := bytes.Count(old, []byte{mark})
+				old = bytes.ReplaceAll(old, []byte{mark}, nil)
+				return append(old, bytes.Repeat([]byte{mark}, n%2+1)...)
+			}
 			race(func(i int) error {
 				if i%4 == 3 {
-					_, err := f.s.AgeHistories(f.ctx, func(old []byte) []byte { return append(age(old), 0xff) })
+					_, err := f.s.AgeHistories(f.ctx, age)
 					f.must(err)
 				}
 				err := f.learns("ada", adds(string([]byte{byte(i)})))
 				f.must(err)
 				return err
 			})
-			_, err := f.s.AgeHistories(f.ctx, func(old []byte) []byte { return bytes.ReplaceAll(old, []byte{0xff}, nil) })
+			_, err := f.s.AgeHistories(f.ctx, func(old []byte) []byte { return bytes.ReplaceAll(old, []byte{mark}, nil) })
 			f.must(err)
 			f.learntAll("ada")
 		}},
