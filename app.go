@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-twofactor/caddy-twofactor/geo"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/sms"
 )
@@ -34,9 +35,16 @@ type App struct {
 	// MailRaw is the mail server for notices. It is not in this version yet: a
 	// config with it is refused.
 	MailRaw json.RawMessage `json:"mail,omitempty"`
-	// GeoIP lists files of geographic data. They are not in this version yet: a
-	// config with them is refused.
+	// GeoIP lists databases that tell where an address is, in MaxMind's format
+	// (.mmdb): City, Country or Enterprise, ASN and Anonymous-IP, at most 512 MiB
+	// each; what lies in them is kept in memory. They are read again when they
+	// change; while one is broken, the one before stays in use. Placeholders are
+	// replaced; a relative path is one of the folder that Caddy was started in.
+	// Default: none; then nothing is known of an address.
 	GeoIP []string `json:"geoip,omitempty"`
+	// NetworkLists name lists of anonymous networks and of egress networks.
+	// Default: none.
+	NetworkLists []NetworkList `json:"network_lists,omitempty"`
 	// Keys are the keys under which secrets at rest and cookies are sealed, the
 	// newest first: the first seals, all of them open. Default: one key that is
 	// made at the first start and kept in Caddy's data directory, in
@@ -48,8 +56,10 @@ type App struct {
 	instances *instances
 	ctx       caddy.Context
 	logger    *zap.Logger
-	// trying ends the trying of the login pages.
-	trying context.CancelFunc
+	geo       *geo.Reader // nil if nothing tells of places
+	// end ends what runs besides requests: the trying of the login pages, and
+	// the look at the files of networks.
+	end context.CancelFunc
 }
 
 // SMSProvider is one provider of texts, under a name of the operator's.
@@ -71,8 +81,9 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the configuration. It opens nothing: `caddy validate` comes
-// this far too, beside a Caddy that has the store open.
+// Provision checks the configuration, and reads the files that tell of places.
+// It does not open the store: `caddy validate` comes this far too, beside a
+// Caddy that has it open.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.instances, a.logger = ctx, new(instances), ctx.Logger()
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
@@ -81,8 +92,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if len(a.MailRaw) > 0 {
 		return errors.New("mail is not in this version yet: remove it from two_factor")
 	}
-	if len(a.GeoIP) > 0 {
-		return errors.New("geoip is not in this version yet: remove it from two_factor")
+	if err := a.openPlaces(ctx); err != nil {
+		return err
 	}
 	var ring *seal.Ring
 	if len(a.Keys) > 0 {
@@ -145,7 +156,8 @@ func (a *App) loadSenders(ctx caddy.Context) ([]sms.Sender, error) {
 }
 
 // Start checks that no site is served in the clear, opens the store, checks
-// that the keys are those it was written with, and starts the senders.
+// that the keys are those it was written with, starts the senders, and follows
+// the files that tell of places.
 func (a *App) Start() error {
 	found, err := checkExposure(a.ctx, a.logger)
 	if err != nil {
@@ -156,16 +168,19 @@ func (a *App) Start() error {
 	}
 	a.warnAtStart()
 	ctx, cancel := context.WithCancel(a.ctx)
-	a.trying = cancel
+	a.end = cancel
 	go tryLoginPages(ctx, found, a.logger)
+	if a.geo != nil {
+		go a.geo.Watch(ctx)
+	}
 	return nil
 }
 
 // Stop ends the senders, but does not close the store: requests may still need
 // it.
 func (a *App) Stop() error {
-	if a.trying != nil {
-		a.trying()
+	if a.end != nil {
+		a.end()
 	}
 	return a.shared.stop()
 }

@@ -234,7 +234,6 @@ func holdStore(t *testing.T, path string) store.Store {
 func TestProvisionRefusesInWords(t *testing.T) {
 	for _, c := range []struct{ name, app, want string }{
 		{"mail", `{"mail": {}}`, "mail is not in this version yet"},
-		{"geoip", `{"geoip": ["x.mmdb"]}`, "geoip is not in this version yet"},
 		{"an engine that is none", `{"store": {"engine": "paper"}}`, "two_factor.stores.paper"},
 		{"a provider without a name", `{"sms": [{"provider": {"provider": "inbox"}}]}`, "is not 1 to 32 of"},
 		{"two providers of one name", `{"sms": [{"name": "a", "provider": {"provider": "inbox"}}, {"name": "a", "provider": {"provider": "inbox"}}]}`, "by one sender in this version, and there are 2"},

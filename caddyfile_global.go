@@ -3,6 +3,7 @@ package twofactor
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -25,11 +26,13 @@ type globalOption struct {
 //	    sms   <name> <provider> { … }
 //	    mail  { … }
 //	    geoip <file>...
+//	    network_list tor|vpn|proxy|hosting|egress <file>...
 //	    key   <id> <value>
 //	}
 //
 // What stands in the blocks of store and sms is the engine's and the
-// provider's. sms, geoip and key may be repeated; the newest key comes first.
+// provider's. sms, geoip, network_list and key may be repeated; the newest key
+// comes first.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	d.Next() // the option's own name
 	if existing != nil {
@@ -68,10 +71,12 @@ func (g *globalOption) subdirective() error {
 		return g.mail()
 	case "geoip":
 		return g.geoIP()
+	case "network_list":
+		return g.networkList()
 	case "key":
 		return g.key()
 	default:
-		return unknownWord(g.Dispenser, "the global option two_factor", "store, sms, mail, geoip and key")
+		return unknownWord(g.Dispenser, "the global option two_factor", "store, sms, mail, geoip, network_list and key")
 	}
 }
 
@@ -183,7 +188,7 @@ func (g *globalOption) mail() error {
 	return nil
 }
 
-// geoIP adds files of geographic data. Syntax:
+// geoIP adds databases that tell where an address is. Syntax:
 //
 //	geoip <file>...
 func (g *globalOption) geoIP() error {
@@ -192,9 +197,42 @@ func (g *globalOption) geoIP() error {
 		return err
 	}
 	for _, arg := range args {
+		if slices.Contains(g.app.GeoIP, arg.Text) {
+			return errAt(arg, "geoip names the file '%s' twice", arg.Text)
+		}
 		g.app.GeoIP = append(g.app.GeoIP, arg.Text)
 	}
 	return nil
+}
+
+// networkList adds lists of networks of one kind. Syntax:
+//
+//	network_list tor|vpn|proxy|hosting|egress <file>...
+func (g *globalOption) networkList() error {
+	args, err := arguments(g.Dispenser, 2, 0, "network_list tor|vpn|proxy|hosting|egress <file>..., for example network_list tor /var/lib/networks/tor.txt")
+	if err != nil {
+		return err
+	}
+	kind := args[0].Text
+	if err := checkListKind(kind); err != nil {
+		return errAt(args[0], "the kind of a network_list %w; got '%s'", err, kind)
+	}
+	l := NetworkList{Kind: kind}
+	for _, arg := range args[1:] {
+		if g.listed(kind, arg.Text) || slices.Contains(l.Files, arg.Text) {
+			return errAt(arg, "network_list %s names the file '%s' twice", kind, arg.Text)
+		}
+		l.Files = append(l.Files, arg.Text)
+	}
+	g.app.NetworkLists = append(g.app.NetworkLists, l)
+	return nil
+}
+
+// listed reports whether a list of this kind stood before.
+func (g *globalOption) listed(kind, file string) bool {
+	return slices.ContainsFunc(g.app.NetworkLists, func(l NetworkList) bool {
+		return l.Kind == kind && slices.Contains(l.Files, file)
+	})
 }
 
 // key adds a key under which secrets at rest and cookies are sealed. Syntax:

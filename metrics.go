@@ -13,7 +13,7 @@ import (
 
 // The collectors live as long as the process, so that a reload sets no counter
 // back: Caddy's registry is new in every config. A label is never a user, an
-// address or a key: instances are the operator's, results those of
+// address or a key: instances and files are the operator's, results those of
 // handler.Kinds.
 var (
 	metricLogins = counter("logins_total", "Logins that ended, by how: released with or without a second factor, or why not.", "instance", "result")
@@ -32,12 +32,14 @@ var (
 	metricImport = counter("accounts_imported_total", "Accounts that imports made or changed.", "instance", "result")
 	metricAdmin  = counter("operator_actions_total", "What operators did through the admin API.", "action")
 	metricAudit  = counter("audit_events_total", "Events for the audit log, by whether they were written; the others went to Caddy's log or were dropped.", "result")
+	metricGeo    = counter("geo_files_total", "What happened to the files of geoip and network_list: one was loaded, refused since it is broken or gone while the one before stays in use, or a record of it was unreadable.", "file", "result")
 )
 
 // collectors are all of them.
 var collectors = []*prometheus.CounterVec{
 	metricLogins, metricOpened, metricCancel, metricCodes, metricSends, metricPages, metricRefuse, metricCookie,
 	metricSusp, metricResume, metricEnded, metricStream, metricStore, metricImport, metricAdmin, metricAudit,
+	metricGeo,
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {

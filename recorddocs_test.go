@@ -34,7 +34,11 @@ func eventRows() string {
 func metricRows(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
+	all := []prometheus.Collector{geoAges{}}
 	for _, c := range collectors {
+		all = append(all, c)
+	}
+	for _, c := range all {
 		list := make(chan *prometheus.Desc, 1)
 		c.Describe(list)
 		text := (<-list).String()
