@@ -81,6 +81,7 @@ func checkExposure(ctx caddy.Context, log *zap.Logger) ([]location, error) {
 		return nil, nil
 	}
 	found := locations(app)
+	warned := map[string]bool{}
 	for _, p := range found {
 		p.handler.gate.SetHosts(p.hosts)
 		if len(p.server.TLSConnPolicies) == 0 {
@@ -88,12 +89,20 @@ func checkExposure(ctx caddy.Context, log *zap.Logger) ([]location, error) {
 				return nil, err
 			}
 		}
-		if trustsProxies(p.server) && p.server.TrustedProxiesStrict == 0 {
-			log.Warn("trusted_proxies is on without trusted_proxies_strict: a client can make its address up, and every decision by address with it; add trusted_proxies_strict to the global options",
-				zap.String("server", p.name))
+		if p.believesForgedAddresses() && !warned[p.name] {
+			warned[p.name] = true
+			log.Warn("trusted_proxies is on without trusted_proxies_strict: a client can make its address up, and every decision by address with it; write trusted_proxies_strict beside it, in the block servers of the global options",
+				zap.String("server", p.name), zap.Strings("listen", p.server.Listen))
 		}
 	}
 	return found, nil
+}
+
+// believesForgedAddresses reports whether a client can make its address up: a
+// proxy adds to what the client itself has sent, and without the strict reading
+// the first of these is taken.
+func (p *location) believesForgedAddresses() bool {
+	return (trustsProxies(p.server) || p.server.TrustedProxiesUnix) && p.server.TrustedProxiesStrict == 0
 }
 
 // trustsProxies reports whether the operator has set trusted_proxies. Caddy

@@ -152,10 +152,33 @@ func TestPlainHTTPBehindATrustedProxyIsServedToThoseWhoCameByTLS(t *testing.T) {
 
 func TestTrustedProxiesWithoutStrictIsWarnedOf(t *testing.T) {
 	_, upstream := serveDemo(t, demoOptions())
-	s := newSite(t)
-	s.global = "servers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}\n"
-	s.start(siteOf("http://localhost:{$PORT}"), upstream)
-	if !strings.Contains(s.logged(), "trusted_proxies_strict") {
-		t.Error("the log does not name trusted_proxies_strict")
+	const warning = "without trusted_proxies_strict"
+	for _, tc := range []struct {
+		name, options string
+		guarded       bool
+		want          int
+	}{
+		{"proxies by address", "trusted_proxies static 127.0.0.1/32", true, 1},
+		{"proxies by a socket", "trusted_proxies_unix", true, 1},
+		{"both with the strict reading", "trusted_proxies static 127.0.0.1/32\n\t\ttrusted_proxies_unix\n\t\ttrusted_proxies_strict", true, 0},
+		{"no proxies", "client_ip_headers X-Real-IP", true, 0},
+		{"a server without two_factor", "trusted_proxies static 127.0.0.1/32", false, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t)
+			s.global = "servers {\n\t\t" + tc.options + "\n\t}\n"
+			site := "http://localhost:{$PORT} {\n\treverse_proxy {$UPSTREAM}\n}\n"
+			if tc.guarded {
+				// Two instances on one server are warned of once.
+				site = siteOf("http://localhost:{$PORT}") + strings.Replace(siteOf("http://127.0.0.1:{$PORT}"), "two_factor {", "two_factor other {", 1)
+			}
+			s.start(site, upstream)
+			if got := strings.Count(s.logged(), warning); got != tc.want {
+				t.Fatalf("the log warns %d times, want %d", got, tc.want)
+			}
+			if tc.want > 0 && (!strings.Contains(s.logged(), `"server":"srv0"`) || !strings.Contains(s.logged(), "write trusted_proxies_strict beside it")) {
+				t.Error("the warning does not name the server and what to write")
+			}
+		})
 	}
 }
