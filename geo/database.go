@@ -16,8 +16,13 @@ import (
 // What is looked at of a database to see whether it can be read, and what it
 // tells if its type is unknown: so many records at each of 16 places among the
 // IPv4 addresses, and at 2000::/3. All of them would be better, and take
-// seconds of a big database.
-const sampleRecords = 64
+// seconds of a big database, or for ever of a damaged one: a tree that leads
+// into itself has more networks than can be counted. For that the look-ups are
+// bounded too.
+const (
+	sampleRecords = 64
+	sampleLookups = 1024
+)
 
 // database is one that is in use. It never changes.
 type database struct {
@@ -114,16 +119,21 @@ func knows(err error) bool { return !errors.As(err, new(geoip2.InvalidMethodErro
 func (d *database) sample() (questions, int, error) {
 	var tells questions
 	count := 0
-	for _, within := range d.parts() {
-		left := sampleRecords
-		for result := range d.reader.NetworksWithin(within) {
+	for _, part := range d.parts() {
+		addr, left := part.Addr(), sampleRecords
+		for range sampleLookups {
+			result := d.reader.Lookup(addr)
 			r := record{want: askCountry | askLocation | askNetwork | askAnonymous}
 			if err := result.Decode(&r); err != nil {
-				return 0, 0, fmt.Errorf("the record of %s: %w", result.Prefix(), err)
+				return 0, 0, fmt.Errorf("the record of %s: %w", addr, err)
 			}
-			tells |= r.saw
-			count++
-			if left--; left == 0 {
+			if result.Found() {
+				tells |= r.saw
+				count++
+				left--
+			}
+			network := result.Prefix()
+			if addr = behind(network); left == 0 || !addr.IsValid() || !part.Contains(addr) {
 				break
 			}
 		}
@@ -131,6 +141,7 @@ func (d *database) sample() (questions, int, error) {
 	return tells, count, nil
 }
 
+// parts are where records are looked for.
 func (d *database) parts() []netip.Prefix {
 	var parts []netip.Prefix
 	for i := range 16 {
@@ -140,6 +151,17 @@ func (d *database) parts() []netip.Prefix {
 		parts = append(parts, netip.MustParsePrefix("2000::/3"))
 	}
 	return parts
+}
+
+// behind returns the first address behind a network, which is invalid if there
+// is none.
+func behind(network netip.Prefix) netip.Addr {
+	last := network.Masked().Addr().AsSlice()
+	for i := network.Bits(); i < len(last)*8; i++ {
+		last[i/8] |= 0x80 >> (i % 8)
+	}
+	addr, _ := netip.AddrFromSlice(last)
+	return addr.Next()
 }
 
 // look reads the record of an address. One that has none leaves r as it is.

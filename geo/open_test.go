@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/maxmind/mmdbwriter/mmdbtype"
+	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/caddy-twofactor/caddy-twofactor/geo"
 	"github.com/caddy-twofactor/caddy-twofactor/geo/geotest"
@@ -30,17 +31,43 @@ func refused(t *testing.T, cfg geo.Config, words ...string) {
 	}
 }
 
+// fanOut bends the tree of a database so that both ways of each of its first
+// nodes lead to the next, and nowhere in the end.
+func fanOut(t *testing.T, data []byte) {
+	t.Helper()
+	reader, err := maxminddb.OpenBytes(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := int(reader.Metadata.NodeCount)
+	const deep = 62
+	if nodes <= deep || reader.Metadata.RecordSize != 24 {
+		t.Fatalf("the tree has %d nodes of %d bits", nodes, reader.Metadata.RecordSize)
+	}
+	for i := range deep {
+		next := i + 1
+		if next == deep {
+			next = nodes
+		}
+		way := []byte{byte(next >> 16), byte(next >> 8), byte(next)}
+		copy(data[i*6:], append(way, way...))
+	}
+}
+
 func TestWhatIsNoDatabaseIsRefusedByName(t *testing.T) {
 	city := geotest.Database(t, "GeoLite2-City", geotest.Records{"192.0.2.0/24": geotest.City("DE", 52.5, 13.4, 20)})
 	damaged := bytes.Clone(city)
 	// The record's own map becomes a type that is in no database.
 	at := bytes.Index(damaged, []byte("continent"))
 	copy(damaged[at-20:], bytes.Repeat([]byte{0xff}, 20))
+	endless := geotest.Database(t, "flat", geotest.Records{"2001:db8:1:2::/64": geotest.Flat("country_code", "DE")})
+	fanOut(t, endless)
 	for _, tc := range []struct {
 		name string
 		data []byte
 		say  string
 	}{
+		{"one whose tree has more networks than can be counted", endless, "has no records"},
 		{"an empty file", nil, "no database in MaxMind's format"},
 		{"a text", []byte("192.0.2.0/24,DE\n"), "no database in MaxMind's format"},
 		{"the first half of one", city[:len(city)/2], "no database in MaxMind's format"},
