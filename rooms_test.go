@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 
 // knowNoCaddy are the folders that know nothing of Caddy, so that their tests
 // take milliseconds.
-var knowNoCaddy = []string{"account", "policy", "store", "challenge", "page"}
+var knowNoCaddy = []string{"account", "policy", "store", "challenge", "page", "geo"}
 
 func TestEveryRoomImportsOnlyWhatItMay(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
