@@ -24,6 +24,7 @@ const (
 	adminImport   = "/two_factor/import"
 	adminSeen     = "/two_factor/seen"
 	adminRevoke   = "/two_factor/revoke"
+	adminDevices  = "/two_factor/devices"
 )
 
 // AdminAPI are the routes of Caddy's admin API for accounts:
@@ -37,9 +38,15 @@ const (
 //     nothing.
 //   - POST /two_factor/revoke[?instance=NAME] takes {"users": ["anna"]},
 //     application/json, of at most 1 MiB and 1000 users, and ends all their
-//     sessions. It answers with how many each had. 404 if there is neither an
+//     sessions and forgets their remembered browsers. It answers with how many each had. 404 if there is neither an
 //     account nor a session of one of them: the sessions of those who have an
 //     account go on then.
+//   - GET /two_factor/devices?user=NAME[&instance=NAME] lists the remembered
+//     browsers of a user, and POST /two_factor/devices[?instance=NAME] forgets
+//     some: it takes {"user": "anna", "forget": ["1f0c22ab"]} or {"user":
+//     "anna", "all": true}, application/json, of at most 16 KiB, and answers
+//     with those that were forgotten. 404 if there is no such account or
+//     device: nothing is forgotten then.
 type AdminAPI struct{}
 
 // CaddyModule returns the module's information.
@@ -57,6 +64,7 @@ func (AdminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: adminSeen, Handler: caddy.AdminHandlerFunc(serveSeen)},
 		{Pattern: adminImport, Handler: caddy.AdminHandlerFunc(serveImport)},
 		{Pattern: adminRevoke, Handler: caddy.AdminHandlerFunc(serveRevoke)},
+		{Pattern: adminDevices, Handler: caddy.AdminHandlerFunc(serveDevices)},
 	}
 }
 

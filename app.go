@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/geo"
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/sms"
 )
@@ -45,6 +46,8 @@ type App struct {
 	// NetworkLists name lists of anonymous networks and of egress networks.
 	// Default: none.
 	NetworkLists []NetworkList `json:"network_lists,omitempty"`
+	// History is how long it is kept what accounts are used to.
+	History *HistoryRules `json:"history,omitempty"`
 	// Keys are the keys under which secrets at rest and cookies are sealed, the
 	// newest first: the first seals, all of them open. Default: one key that is
 	// made at the first start and kept in Caddy's data directory, in
@@ -57,6 +60,7 @@ type App struct {
 	ctx       caddy.Context
 	logger    *zap.Logger
 	geo       *geo.Reader // nil if nothing tells of places
+	agents    *handler.Agents
 	// end ends what runs besides requests: the trying of the login pages, and
 	// the look at the files of networks.
 	end context.CancelFunc
@@ -85,7 +89,10 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // It does not open the store: `caddy validate` comes this far too, beside a
 // Caddy that has it open.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.ctx, a.instances, a.logger = ctx, new(instances), ctx.Logger()
+	a.ctx, a.instances, a.logger, a.agents = ctx, new(instances), ctx.Logger(), handler.NewAgents()
+	if err := a.History.check(); err != nil {
+		return err
+	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
@@ -170,6 +177,7 @@ func (a *App) Start() error {
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.end = cancel
 	go tryLoginPages(ctx, found, a.logger)
+	go a.ageHistories(ctx)
 	if a.geo != nil {
 		go a.geo.Watch(ctx)
 	}

@@ -328,7 +328,7 @@ func fillLogin(p *browser.Page, user, password string) {
 	p.Fill("#password", password)
 }
 
-const continueButton = "#code + button"
+const continueButton = "#code ~ button"
 
 // enterCode enters a code on the challenge page.
 func enterCode(p *browser.Page, code string) {

@@ -49,6 +49,7 @@ type directive struct {
 //	    speaks_for    query|form|json|header <name>
 //	    identity_header <name> user|account|factor|factor_time|score
 //	    unknown_user  refuse|allow|enrol
+//	    policy        [<preset>] { … }
 //	    mode          enforce|observe
 //	    prefix        <path>
 //	    cookie_domain <domain>
@@ -118,6 +119,13 @@ func (d *directive) subdirective() error {
 		return d.matchers(&d.hd.AllowPathRaw)
 	case "step_up":
 		return d.stepUp()
+	case "policy":
+		if err := d.once.claim(d.Dispenser); err != nil {
+			return err
+		}
+		var err error
+		d.hd.Policy, err = d.policy()
+		return err
 	case "login_page":
 		return d.single("login_page <path>, for example login_page /login", func(arg caddyfile.Token) error {
 			d.hd.LoginPage, d.loginPage = arg.Text, arg
@@ -158,7 +166,7 @@ func (d *directive) subdirective() error {
 		})
 	default:
 		return unknownWord(d.Dispenser, "two_factor", "login, identity, protect, public, block, logout, allow_path, "+
-			"step_up, login_page, unverified, readable, credential, token, carried, speaks_for, identity_header, unknown_user, mode, "+
+			"step_up, login_page, unverified, readable, credential, token, carried, speaks_for, identity_header, unknown_user, policy, mode, "+
 			"prefix, cookie_domain and app_session_max")
 	}
 }
@@ -197,6 +205,7 @@ func (d *directive) identity() error {
 //	step_up <m> {
 //	    max_age <duration>
 //	    action  <text>
+//	    policy  [<preset>] { … }
 //	}
 //
 // Here <m> is one matcher token, since the block is step_up's own. The default
@@ -224,8 +233,12 @@ func (d *directive) stepUp() error {
 				s.Action = arg.Text
 				return checkLine(arg.Text)
 			})
+		case "policy":
+			if err = once.claim(d.Dispenser); err == nil {
+				s.Policy, err = d.policyOfRoute()
+			}
 		default:
-			err = unknownWord(d.Dispenser, "step_up", "max_age and action")
+			err = unknownWord(d.Dispenser, "step_up", "max_age, action and policy")
 		}
 		if err != nil {
 			return err

@@ -27,6 +27,7 @@ type globalOption struct {
 //	    mail  { … }
 //	    geoip <file>...
 //	    network_list tor|vpn|proxy|hosting|egress <file>...
+//	    history { … }
 //	    key   <id> <value>
 //	}
 //
@@ -73,10 +74,12 @@ func (g *globalOption) subdirective() error {
 		return g.geoIP()
 	case "network_list":
 		return g.networkList()
+	case "history":
+		return g.history()
 	case "key":
 		return g.key()
 	default:
-		return unknownWord(g.Dispenser, "the global option two_factor", "store, sms, mail, geoip, network_list and key")
+		return unknownWord(g.Dispenser, "the global option two_factor", "store, sms, mail, geoip, network_list, history and key")
 	}
 }
 

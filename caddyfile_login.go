@@ -33,6 +33,7 @@ type loginBlock struct {
 //	    proof         <address> | location { … }
 //	    token         json <path>
 //	    script_answer problem | status <code> [<json>]
+//	    policy        [<preset>] { … }
 //	}
 //
 // Here <m> is one matcher token, since the block is login's own. A login is
@@ -110,8 +111,15 @@ func (b *loginBlock) subdirective() error {
 		return b.tokenJSON()
 	case "script_answer":
 		return b.scriptAnswer()
+	case "policy":
+		if err := b.once.claim(b.Dispenser); err != nil {
+			return err
+		}
+		var err error
+		b.login.Policy, err = b.policyOfLogin()
+		return err
 	default:
-		return unknownWord(b.Dispenser, "login", "user, yes, no, proof, token and script_answer")
+		return unknownWord(b.Dispenser, "login", "user, yes, no, proof, token, script_answer and policy")
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 const revokeLong = `
 Ends all sessions of users, at once: a browser that was let in has to log in
 again, with a code, a code that is being asked for is worth nothing any more,
-and WebSockets, streams and long transfers are closed within a second.
+and WebSockets, streams and long transfers are closed within a second. Browsers
+that are remembered for them are forgotten.
 
 A user is found by name or alias. If there is neither an account nor a session
 of one of them, the sessions of those who have an account go on, and the command

@@ -36,6 +36,8 @@ type backend interface {
 	accounts(ctx context.Context, instance string) ([]accountView, error)
 	seen(ctx context.Context, instance string) ([]store.Seen, error)
 	revoke(ctx context.Context, instance string, users []string) (revokeResult, error)
+	devices(ctx context.Context, instance, user string) (deviceList, error)
+	forgetDevices(ctx context.Context, instance string, r devicesRequest) (deviceList, error)
 	close()
 }
 

@@ -161,6 +161,13 @@ func (f *failing) ReserveSend(ctx context.Context, s store.Send, now time.Time) 
 	return f.Store.ReserveSend(ctx, s, now)
 }
 
+func (f *failing) UseDevice(ctx context.Context, u store.DeviceUse, now time.Time) (store.DeviceResult, error) {
+	if err := f.in("UseDevice"); err != nil {
+		return store.DeviceResult{}, err
+	}
+	return f.Store.UseDevice(ctx, u, now)
+}
+
 // failing puts a store that can fail in front of the site's own. It is called
 // before the first request.
 func (s *site) failing() *failing {

@@ -48,6 +48,8 @@ type site struct {
 	log string
 	// global are further lines of the global options.
 	global string
+	// shared are further lines of the global option two_factor.
+	shared string
 
 	mu    sync.Mutex
 	taken map[string]int64
@@ -140,10 +142,13 @@ func (s *site) load(caddyfile string) {
 func (s *site) settle() {
 	s.t.Helper()
 	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	for answered, tries := 0, 0; answered < 3; tries++ {
+	for answered, tries := 0, 0; answered < 10; tries++ {
 		res, err := fresh.Get(s.url + "/.two-factor/none")
-		if err != nil && tries > 100 {
+		if err != nil && tries > 200 {
 			s.t.Fatal(err)
+		}
+		if err != nil {
+			answered = 0
 		}
 		if err == nil {
 			_ = res.Body.Close()
@@ -155,7 +160,7 @@ func (s *site) settle() {
 // tryLoad loads a Caddyfile that may be refused.
 func (s *site) tryLoad(caddyfile string) error {
 	s.t.Helper()
-	global := fmt.Sprintf("{\n\tadmin off\n\tgrace_period 2s\n\tpersist_config off\n\tauto_https off\n\tlog {\n\t\toutput file %s\n\t\tlevel DEBUG\n\t}\n\ttwo_factor {\n\t\tsms dev inbox {\n\t\t\tlisten %s\n\t\t}\n\t}\n\t%s\n}\n", s.log, s.inbox, s.global)
+	global := fmt.Sprintf("{\n\tadmin off\n\tgrace_period 2s\n\tpersist_config off\n\tauto_https off\n\tlog {\n\t\toutput file %s\n\t\tlevel DEBUG\n\t}\n\ttwo_factor {\n\t\tsms dev inbox {\n\t\t\tlisten %s\n\t\t}\n%s\n\t}\n\t%s\n}\n", s.log, s.inbox, s.shared, s.global)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(global+caddyfile), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		return fmt.Errorf("adapting: %w", err)

@@ -28,6 +28,7 @@ var (
 	metricResume = counter("sessions_resumed_total", "Suspended sessions that went on.", "instance")
 	metricEnded  = counter("sessions_ended_total", "Sessions that ended before their time, by why.", "instance", "reason")
 	metricStream = counter("streams_closed_total", "WebSockets, streams and long transfers that were closed since their session ended, or since the store could not say.", "instance", "reason")
+	metricDevice = counter("devices_total", "What became of remembered browsers: remembered, forgotten by an operator, or stolen, since an old token came back.", "instance", "result")
 	metricStore  = counter("store_errors_total", "Failures of the store, by instance; each kept something closed.", "instance")
 	metricImport = counter("accounts_imported_total", "Accounts that imports made or changed.", "instance", "result")
 	metricAdmin  = counter("operator_actions_total", "What operators did through the admin API.", "action")
@@ -38,7 +39,7 @@ var (
 // collectors are all of them.
 var collectors = []*prometheus.CounterVec{
 	metricLogins, metricOpened, metricCancel, metricCodes, metricSends, metricPages, metricRefuse, metricCookie,
-	metricSusp, metricResume, metricEnded, metricStream, metricStore, metricImport, metricAdmin, metricAudit,
+	metricSusp, metricResume, metricEnded, metricStream, metricDevice, metricStore, metricImport, metricAdmin, metricAudit,
 	metricGeo,
 }
 
@@ -125,6 +126,12 @@ func count(e *handler.Event) {
 		metricEnded.WithLabelValues(e.Instance, result).Inc()
 	case handler.StreamClosed:
 		metricStream.WithLabelValues(e.Instance, result).Inc()
+	case handler.TokenCreated:
+		metricDevice.WithLabelValues(e.Instance, "remembered").Inc()
+	case handler.TokenRevoked:
+		metricDevice.WithLabelValues(e.Instance, "forgotten").Inc()
+	case handler.TokenReused:
+		metricDevice.WithLabelValues(e.Instance, "stolen").Inc()
 	case handler.StoreFailed:
 		metricStore.WithLabelValues(e.Instance).Inc()
 	case handler.UserCreated:

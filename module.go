@@ -68,6 +68,8 @@ type Handler struct {
 	// UnknownUser is what becomes of a right password of a user without an
 	// account here: "refuse" (the default), "allow" or "enrol".
 	UnknownUser string `json:"unknown_user,omitempty"`
+	// Policy says when a code is asked for. Default: the preset unfamiliar.
+	Policy *handler.Policy `json:"policy,omitempty"`
 	// Mode is "enforce" (the default) or "observe".
 	Mode string `json:"mode,omitempty"`
 	// Prefix is the reserved path prefix of the gateway's own pages, as the

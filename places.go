@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-twofactor/caddy-twofactor/geo"
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
 )
 
 // NetworkList names lists of networks of one kind. A list is a text file with
@@ -95,7 +96,12 @@ func replacePath(path string) (string, error) {
 
 // places tells where addresses are. It is nil if the config names no files for
 // that, and then nothing is known.
-func (a *App) places() *geo.Reader { return a.geo }
+func (a *App) places() handler.Places {
+	if a.geo == nil {
+		return nil
+	}
+	return knownPlaces{a.geo}
+}
 
 // countGeo counts what happens to a file of networks.
 func countGeo(file string, event geo.Event) {

@@ -43,7 +43,7 @@ func activePlaces(t *testing.T) *geo.Reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v.(*App).places()
+	return v.(*App).geo
 }
 
 // followers are the goroutines that follow files.

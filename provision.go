@@ -17,7 +17,6 @@ import (
 
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
-	"github.com/caddy-twofactor/caddy-twofactor/policy"
 )
 
 // The defaults of a handler.
@@ -79,12 +78,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Tokens: h.Tokens, StepUps: h.StepUps, Carried: h.Carried, SpeaksFor: h.SpeaksFor, IdentityHeaders: h.IdentityHeaders, Observe: h.observes(),
 		UnknownUser: handler.UnknownUser(h.UnknownUser), Prefix: h.Prefix, CookieDomain: h.CookieDomain,
 		AppSessionMax: time.Duration(h.AppSessionMax),
+		RememberFor:   h.Policy.RememberFor(),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
-		Policy: policy.EveryLogin{}, Logger: logger.With(zap.String("instance", h.Name)), Clock: time.Now, Rand: rand.Reader,
+		Policy: h.Policy, Places: app.places(), Agents: app.agents, Retention: app.retention(), Logger: logger.With(zap.String("instance", h.Name)), Clock: time.Now, Rand: rand.Reader,
 		Lease: func() (handler.Lease, error) { return app.shared.requestLease() }, Recorder: app.shared.events,
 	}
 	if err := h.loadMatchers(ctx, &config); err != nil {
 		return err
+	}
+	if err := h.loadPolicies(ctx, config.Places); err != nil {
+		return fmt.Errorf("two_factor: %w", err)
 	}
 	if config.Pages, err = page.New(page.Options{}); err != nil {
 		return fmt.Errorf("two_factor: pages: %w", err)
@@ -144,6 +147,9 @@ func (h *Handler) setDefaults() {
 	}
 	if h.AppSessionMax == 0 {
 		h.AppSessionMax = caddy.Duration(defaultAppSessionMax)
+	}
+	if h.Policy == nil {
+		h.Policy = new(handler.Policy)
 	}
 	if h.UnknownUser == "" {
 		h.UnknownUser = string(handler.RefuseUnknown)

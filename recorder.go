@@ -109,6 +109,10 @@ type auditEntry struct {
 	Verdict   policy.Verdict   `json:"verdict,omitempty"`
 	Score     *int             `json:"score,omitempty"`
 	Signals   []policy.Signal  `json:"signals,omitempty"`
+	Policy    string           `json:"policy,omitempty"`
+	Reason    string           `json:"reason,omitempty"`
+	High      bool             `json:"high,omitempty"`
+	Facts     *policy.Facts    `json:"facts,omitempty"`
 	Reference string           `json:"reference,omitempty"`
 	Detail    string           `json:"detail,omitempty"`
 }
@@ -130,6 +134,14 @@ func auditLine(e *handler.Event) []byte {
 	}
 	if d := e.Decision; d != nil {
 		entry.Verdict, entry.Score, entry.Signals = d.Verdict, &d.Assessment.Score, d.Assessment.Signals
+		entry.Policy, entry.Reason, entry.High = d.Policy, harmless(d.Reason), d.High
+	}
+	if e.Facts != nil {
+		f := *e.Facts
+		// The line says them already.
+		f.Time, f.User, f.Account = time.Time{}, "", ""
+		f.Agent.Browser, f.Agent.System, f.Group = harmless(f.Agent.Browser), harmless(f.Agent.System), harmless(f.Group)
+		entry.Facts = &f
 	}
 	line, err := json.Marshal(entry)
 	if err != nil {

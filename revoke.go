@@ -37,7 +37,10 @@ type revokedUser struct {
 	User string `json:"user"`
 	// Ended is how many sessions: a browser each, verified or at its challenge.
 	Ended int `json:"ended"`
-	// account is the ID of the account.
+	// Devices is how many browsers were remembered.
+	Devices int `json:"devices"`
+	// devices are they; account is the ID of the account.
+	devices []account.Device
 	account string
 }
 
@@ -142,14 +145,19 @@ func (rv *revoker) find(ctx context.Context, users []string) (known, strange []a
 	return known, strange, nil
 }
 
-// endOf ends the sessions of one user. One that began before the name it is of
+// endOf ends the sessions of one user, and with them the devices. One that began before the name it is of
 // became an alias, of a user without an account, is under that name.
 func (rv *revoker) endOf(ctx context.Context, result *revokeResult, a account.Account) error {
 	u := revokedUser{User: a.Name, account: a.ID}
-	for _, id := range append([]string{a.ID}, a.Aliases...) {
+	var err error
+	if u.devices, err = rv.store.Devices(ctx, rv.instance, a.ID, rv.now); err != nil {
+		return fmt.Errorf("looking for the browsers of %s: %w", clip(a.Name), err)
+	}
+	u.Devices = len(u.devices)
+	for i, id := range append([]string{a.ID}, a.Aliases...) {
 		n, err := rv.store.EndSessions(ctx, rv.instance, id)
 		if err != nil {
-			if u.Ended > 0 {
+			if i > 0 {
 				result.Users = append(result.Users, u)
 			}
 			return fmt.Errorf("ending the sessions of %s: %w", clip(a.Name), err)
@@ -168,7 +176,11 @@ func (rv *revoker) record(ctx context.Context, result revokeResult) {
 			Time: rv.now, Instance: rv.instance, Kind: handler.OperatorActed, Result: handler.SessionsRevoked,
 			User: u.User, Account: u.account, ClientIP: rv.from, Detail: fmt.Sprintf("%s: %d ended", rv.by, u.Ended),
 		}
+		if u.Devices > 0 {
+			e.Detail += ", " + forgotten(u.Devices)
+		}
 		events = append(events, e)
+		events = append(events, forgottenEvents(e, u.devices)...)
 		e.Kind, e.Result, e.ClientIP, e.Detail = handler.SessionExpired, handler.Revoked, "", ""
 		for range u.Ended {
 			events = append(events, e)
@@ -201,6 +213,9 @@ func (r *revokeResult) write(w io.Writer) error {
 			ended = "there was no session"
 		case 1:
 			ended = "1 session ended"
+		}
+		if u.Devices > 0 {
+			ended += ", " + forgotten(u.Devices)
 		}
 		fmt.Fprintf(&out, "%s in instance %s: %s\n", plain(u.User), r.Instance, ended)
 	}

@@ -28,6 +28,12 @@ type CheckRequest struct {
 	// the pending one's place if the code is right. Check sets its Factor and
 	// FactorAt.
 	Next account.Session
+	// Learn changes the account's history if the code is right; nil leaves it.
+	Learn store.Learn
+	// Device is the browser that is to be remembered if the code is right, in the
+	// place of Replaces; see [store.Pass]. A step-up has none.
+	Device   *account.Device
+	Replaces account.DeviceID
 }
 
 // Result is what a check found: one of [Passed], [Wrong], [Malformed],
@@ -113,6 +119,9 @@ func (s *Service) Check(ctx context.Context, r CheckRequest) (Result, error) {
 		Step:      m.step,
 		CodeHash:  m.hash,
 		Next:      r.Next,
+		Learn:     r.Learn,
+		Device:    r.Device,
+		Replaces:  r.Replaces,
 	}, now)
 	if err != nil {
 		return s.notSpent(ctx, &r, q.factor.Kind, left, err, now)

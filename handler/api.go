@@ -39,13 +39,15 @@ type apiState struct {
 
 // apiChallenge is one challenge that can be answered.
 type apiChallenge struct {
-	ID      string      `json:"id"`
-	Purpose string      `json:"purpose"`
-	State   string      `json:"state"`
-	Action  string      `json:"action,omitempty"`
-	Page    string      `json:"page"`
-	Expires time.Time   `json:"expires"`
-	Factors []apiFactor `json:"factors"`
+	ID      string    `json:"id"`
+	Purpose string    `json:"purpose"`
+	State   string    `json:"state"`
+	Action  string    `json:"action,omitempty"`
+	Page    string    `json:"page"`
+	Expires time.Time `json:"expires"`
+	// MayRemember says that verify takes remember.
+	MayRemember bool        `json:"may_remember,omitempty"`
+	Factors     []apiFactor `json:"factors"`
 }
 
 // apiFactor is one way to answer it; the first is the one to offer.
@@ -73,6 +75,8 @@ type apiRequest struct {
 	Challenge string `json:"challenge"`
 	Factor    string `json:"factor"`
 	Code      string `json:"code"`
+	// Remember says that the person wants the browser to be remembered.
+	Remember bool `json:"remember"`
 }
 
 // apiResult is the answer to a call that went well.
@@ -107,7 +111,7 @@ func (v *visit) callAPI(name string) error {
 		return v.refuse(page.FormExpired, nil)
 	}
 	if name == "verify" && v.pending() && v.isNamed(call) {
-		return v.check(call.Code, call.Factor)
+		return v.check(call.Code, call.Factor, call.Remember)
 	}
 	if v.pending() && !v.isNamed(call) {
 		return v.refuse(page.NewerSignIn, nil)
@@ -227,7 +231,7 @@ func (v *visit) apiStepUps() []apiChallenge {
 func (v *visit) apiChallenge(ch *account.Challenge, acc *account.Account) apiChallenge {
 	c := apiChallenge{
 		ID: ch.ID, Purpose: string(ch.Purpose), State: string(ch.State), Action: ch.Action,
-		Page: v.pageOf(ch, "challenge", "", ""), Expires: ch.Expires, Factors: []apiFactor{},
+		Page: v.pageOf(ch, "challenge", "", ""), Expires: ch.Expires, MayRemember: ch.Remember, Factors: []apiFactor{},
 	}
 	for _, id := range ch.Factors {
 		view, err := v.parts.Challenges.View(ch, acc, id, v.now)

@@ -25,8 +25,9 @@ const (
 	fieldShowFactor = "factor"
 )
 
-// check checks a code and releases what it opens.
-func (v *visit) check(code, factor string) error {
+// check checks a code and releases what it opens. remember says that the person
+// wants the browser to be remembered.
+func (v *visit) check(code, factor string, remember bool) error {
 	ctx, cancel := v.ctx()
 	defer cancel()
 	ch, acc, err := v.openChallenge()
@@ -56,15 +57,26 @@ func (v *visit) check(code, factor string) error {
 	if next.Standing, err = v.g.newStanding(); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
-	result, err := v.parts.Challenges.Check(ctx, challenge.CheckRequest{
+	request := challenge.CheckRequest{
 		Challenge: ch.ID, Session: v.sessionID, Account: &acc, Factor: factor, Input: code, Next: next,
-	})
+		Learn: v.g.lessonOf(&ch),
+	}
+	device := ""
+	if remember = remember && ch.Remember && v.g.RememberFor > 0; remember {
+		if device, err = v.newDevice(&request); err != nil {
+			return v.refuse(page.StoreUnavailable, err)
+		}
+	}
+	result, err := v.parts.Challenges.Check(ctx, request)
 	if err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
 	v.recordCheck(result, &ch, &acc, factor)
 	switch r := result.(type) {
 	case challenge.Passed:
+		if remember {
+			v.remembered(request.Device, &acc, device)
+		}
 		held, err := v.openHold(r.Hold)
 		if err != nil {
 			v.recordLost(&r.Session)
@@ -83,7 +95,7 @@ func (v *visit) check(code, factor string) error {
 		if v.api {
 			return v.codeProblem(result)
 		}
-		return v.redirect(v.challengePage(factor, problemOf(result)))
+		return v.redirect(v.ticked(v.challengePage(factor, problemOf(result)), &ch, remember))
 	}
 }
 

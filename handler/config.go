@@ -32,6 +32,9 @@ type Login struct {
 	// ScriptAnswer is what a login by script gets while its answer is held.
 	// Default: a 401 problem document.
 	ScriptAnswer *ScriptAnswer `json:"script_answer,omitempty"`
+	// Policy says when this login is asked for a code. Default: that of the
+	// handler.
+	Policy *Policy `json:"policy,omitempty"`
 
 	// Match is MatchRaw, decoded by whoever provisions the handler.
 	Match caddyhttp.MatcherSets `json:"-"`
@@ -152,11 +155,17 @@ type StepUp struct {
 	// Action names the route in the operator's words, as they would stand after
 	// "to": "export all contacts". The page and the text message name it.
 	Action string `json:"action,omitempty"`
+	// Policy says when the route asks. Default: always.
+	Policy *Policy `json:"policy,omitempty"`
 
 	// Match is MatchRaw, decoded by whoever provisions the handler. Key names
 	// the route in the store: the same over a reload while the route is the same.
 	Match caddyhttp.MatcherSets `json:"-"`
 	Key   string                `json:"-"`
+
+	// change says that it is no route but a change of the client, for which only
+	// a code counts that was given for it.
+	change bool
 }
 
 // Token is a route whose answers carry new tokens.

@@ -134,8 +134,13 @@ func (v *visit) setOwn(h http.Header, token string) { v.putOwn(h, token, 0) }
 func (v *visit) dropOwn(h http.Header) { v.putOwn(h, "", -1) }
 
 func (v *visit) putOwn(h http.Header, value string, maxAge int) {
+	v.putCookie(h, v.ownName(), value, maxAge)
+}
+
+// putCookie adds a cookie of ours to the answer.
+func (v *visit) putCookie(h http.Header, name, value string, maxAge int) {
 	c := http.Cookie{
-		Name: v.ownName(), Value: value, Path: "/", MaxAge: maxAge,
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: v.secure(), SameSite: http.SameSiteLaxMode,
 	}
 	if v.secure() && v.g.CookieDomain != "" {

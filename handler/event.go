@@ -38,8 +38,10 @@ type Event struct {
 	// Factor is the kind of the factor, Hint the last two digits of a phone.
 	Factor account.Kind
 	Hint   string
-	// Decision is the policy's, with its signals; nil where none was made.
+	// Decision is the policy's, with its signals, and Facts what it was made of;
+	// nil where none was made.
 	Decision *policy.Decision
+	Facts    *policy.Facts
 	// Reference is what a page has told the person, and the log the operator.
 	Reference string
 	// Detail is one more word of the operator's or ours, such as the name of a
@@ -64,6 +66,9 @@ const (
 	UserCreated    Kind = "user_created"
 	UserUpdated    Kind = "user_updated"
 	OperatorActed  Kind = "authz_admin"
+	TokenCreated   Kind = "authn_token_created"
+	TokenRevoked   Kind = "authn_token_revoked"
+	TokenReused    Kind = "authn_token_reuse"
 	SystemStarted  Kind = "sys_startup"
 	SystemReloaded Kind = "sys_restart"
 	SystemStopped  Kind = "sys_shutdown"
@@ -141,6 +146,11 @@ const (
 	Listed        Result = "accounts_listed"
 	Done          Result = "done"
 
+	DevicesListed    Result = "devices_listed"
+	DevicesForgotten Result = "devices_forgotten"
+	// OfDevice is of the tokens of remembered browsers.
+	OfDevice Result = "device"
+
 	// SessionsRevoked is of the operator's act, Revoked of each session.
 	SessionsRevoked Result = "sessions_revoked"
 	Revoked         Result = "revoked"
@@ -205,10 +215,16 @@ func Kinds() []KindInfo {
 			"a session ended: by logout, by a new login, by an operator (`revoked`), or since the app's session in it may be another user's"},
 		{StreamClosed, Info, true, []Result{StreamEnded, StreamBlind},
 			"a WebSocket, a stream or a long transfer was closed, since its session ended, or the store could not say for 10 seconds whether it lives"},
+		{TokenCreated, Info, true, []Result{OfDevice},
+			"a right code had the browser remembered; `detail` is the beginning of the device's ID"},
+		{TokenRevoked, Info, true, []Result{OfDevice},
+			"an operator had a remembered browser forgotten; `detail` is the beginning of the device's ID"},
+		{TokenReused, Critical, true, []Result{OfDevice},
+			"after a right password the browser came with an old token of a remembered one: there is a copy of it; the device is forgotten, and `detail` is the beginning of its ID"},
 		{UserCreated, Warn, true, []Result{Imported}, "an import made an account"},
 		{UserUpdated, Warn, true, []Result{Imported}, "an import changed an account"},
-		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed, SessionsRevoked},
-			"an operator imported or listed accounts, or ended the sessions of `user`; `detail` says by what"},
+		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed, SessionsRevoked, DevicesListed, DevicesForgotten},
+			"an operator imported or listed accounts, ended the sessions of `user`, or listed or forgot the remembered browsers; `detail` says by what"},
 		{SystemStarted, Warn, true, []Result{Done}, "Caddy started with this module"},
 		{SystemReloaded, Warn, true, []Result{Done}, "Caddy loaded another config"},
 		{SystemStopped, Warn, true, []Result{Done}, "Caddy stopped, or the module left the config"},

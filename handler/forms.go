@@ -105,7 +105,7 @@ func (v *visit) answer(form url.Values) error {
 	case !v.isOurForm(form, v.session.Challenge):
 		return v.refuseForm(form)
 	}
-	return v.check(form.Get(page.FieldCode), form.Get(page.FieldFactor))
+	return v.check(form.Get(page.FieldCode), form.Get(page.FieldFactor), isTicked(form))
 }
 
 // refuseForm refuses a form that was not made for the browser's open

@@ -101,14 +101,26 @@ type Config struct {
 	CookieDomain string
 	// AppSessionMax is how long the app may keep a session alive.
 	AppSessionMax time.Duration
+	// RememberFor is how long a browser is remembered whose user wants that; 0:
+	// none is, and those that were do not count.
+	RememberFor time.Duration
 	// Pending, Idle and Absolute are the lifetimes of sessions.
 	Pending, Idle, Absolute time.Duration
 
-	Policy policy.Policy
-	Pages  *page.Set
-	Logger *zap.Logger
-	Clock  func() time.Time
-	Rand   io.Reader
+	// Policy says when a code is asked for, where a login or a step-up has no
+	// policy of its own. It is compiled. Default: the preset unfamiliar.
+	Policy *Policy
+	// Places tells where addresses are; nil if there are no data.
+	Places Places
+	// Agents reads user agents. Default: one of the gate's own.
+	Agents *Agents
+	// Retention is how long a history keeps what it knows. Default: 30 and 180
+	// days.
+	Retention policy.Retention
+	Pages     *page.Set
+	Logger    *zap.Logger
+	Clock     func() time.Time
+	Rand      io.Reader
 	// Recorder is told what happens; nobody is if it is nil.
 	Recorder Recorder
 	// Lease takes a lease on the parts for one request.
@@ -132,6 +144,8 @@ type Gate struct {
 	// fielded are names of fields that carry a credential or a token.
 	fielded fieldNames
 	proven  *provenCache
+	// unchanged are changes of clients that ask for no code.
+	unchanged changeCache
 	// lineValues bounds the values of visitors in the store.
 	lineValues budget
 	// whoProof is the proof that says who is logged in, at a fixed address; nil
@@ -180,6 +194,9 @@ func New(c Config) (*Gate, error) {
 	if g.Recorder == nil {
 		g.Recorder = nowhere{}
 	}
+	if err := g.setDefaults(); err != nil {
+		return nil, err
+	}
 	if c.Observe {
 		g.watch = newWatcher(g)
 	}
@@ -224,6 +241,20 @@ func New(c Config) (*Gate, error) {
 		}
 	}
 	return g, nil
+}
+
+func (g *Gate) setDefaults() error {
+	if g.Agents == nil {
+		g.Agents = NewAgents()
+	}
+	if g.Retention == (policy.Retention{}) {
+		g.Retention = policy.DefaultRetention
+	}
+	if g.Policy != nil {
+		return nil
+	}
+	g.Policy = new(Policy)
+	return g.Policy.Compile(policy.Data{})
 }
 
 func (p *Proof) compile() error {

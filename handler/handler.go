@@ -114,6 +114,13 @@ func (v *visit) routeOn() error {
 		return v.refuse(page.Blocked, err)
 	}
 	v.protected = v.protected || len(steps) > 0
+	if v.verified() && (v.protected || len(v.opened) > 0) {
+		changed, err := v.changeSteps()
+		if err != nil {
+			return v.refuse(page.StoreUnavailable, err)
+		}
+		steps = append(steps, changed...)
+	}
 	if v.protected && !v.verified() && v.identity != "" {
 		return v.askIdentity()
 	}

@@ -67,6 +67,10 @@ func (v *visit) askIdentity() error {
 	if _, err := io.ReadFull(v.g.Rand, a.id[:]); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
+	var err error
+	if a.told, err = v.askMatchers(v.g.Policy); err != nil {
+		return v.refuse(page.Blocked, err)
+	}
 	defer a.leaveLocked()
 	if err := a.suspendOnly(); err != nil {
 		return a.busyOrDown(err)

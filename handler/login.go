@@ -40,8 +40,12 @@ type attempt struct {
 	// identified says that there is no login, since the first factor was passed
 	// before us.
 	identified bool
+	// told is what the matchers of the policy say.
+	told matched
 	// withheld says that the values were taken off before the login went on.
 	withheld bool
+	// device is what is known of the browser, after the right password.
+	device store.DeviceResult
 	// sets are the cookies of the answer and of proofs that count.
 	sets []cookie.SetCookie
 	// failed is the error for which an answer was dropped at its headers, and
@@ -64,6 +68,10 @@ func (v *visit) login(l *foundLogin) error {
 	}
 	v.placeNobody()
 	a := &attempt{visit: v, login: l}
+	var err error
+	if a.told, err = v.askMatchers(v.g.policyOf(l.Login)); err != nil {
+		return v.refuse(page.Blocked, err)
+	}
 	if _, err := io.ReadFull(v.g.Rand, a.id[:]); err != nil {
 		return v.refuse(page.StoreUnavailable, err)
 	}
@@ -267,7 +275,7 @@ func (a *attempt) atHeaders(status int, h http.Header) hold.Verdict {
 			a.failed = err
 			return hold.Drop
 		}
-		a.record(Event{Kind: LoginFailed, Result: WrongPassword})
+		a.recordWrong()
 		return hold.Stream
 	case a.login.Proof.decides() && yes == no && no == unseen:
 		return hold.Keep
@@ -346,7 +354,7 @@ func (a *attempt) recognise(kept hold.Answer) error {
 		if err := a.certainNo(kept.Header); err != nil {
 			return a.refuse(page.StoreUnavailable, err)
 		}
-		a.record(Event{Kind: LoginFailed, Result: WrongPassword})
+		a.recordWrong()
 		if !a.maySayNo(ans) {
 			return a.sayNo(kept.Header)
 		}

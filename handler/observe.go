@@ -124,6 +124,8 @@ type sighting struct {
 	at        *url.URL
 	clientIP  string
 	userAgent string
+	// told is what the matchers of the policy say.
+	told matched
 	// sets are the cookies of the answer.
 	sets []cookie.SetCookie
 }
@@ -157,6 +159,9 @@ func (v *visit) sightLogin() *sighting {
 		s.why = err.Error()
 	case found != nil:
 		s.login = found
+		if s.told, err = v.askMatchers(v.g.policyOf(found.Login)); err != nil {
+			s.login, s.why = nil, err.Error()
+		}
 	case v.body != nil && !v.body.Whole():
 		// What stands beyond is not read. It counts as a login where the
 		// browser has seals, so that none of it comes back into an enforcing
@@ -165,7 +170,7 @@ func (v *visit) sightLogin() *sighting {
 	default:
 		return nil
 	}
-	s.at, s.clientIP, s.userAgent = v.siteURL(), v.clientIP(), bounded(v.r.UserAgent(), 512)
+	s.at, s.clientIP, s.userAgent = v.siteURL(), v.clientIP(), bounded(v.r.UserAgent(), maxAgent)
 	return s
 }
 

@@ -20,6 +20,6 @@ func (v *visit) seeIdentity() {
 		return
 	}
 	g, user := v.g, v.identity
-	s := &sighting{clientIP: v.clientIP(), userAgent: bounded(v.r.UserAgent(), 512)}
+	s := &sighting{clientIP: v.clientIP(), userAgent: bounded(v.r.UserAgent(), maxAgent)}
 	v.lookLater(func() { g.sawYes(s, 0, user) })
 }

@@ -74,7 +74,21 @@ func (g *Gate) recognise(s *sighting, p *peek) {
 		g.unrecognised(s, p.status, why)
 	case yes:
 		g.sawYes(s, p.status, s.login.User)
+	default:
+		g.sawNo(s)
 	}
+}
+
+// sawNo counts a wrong password.
+func (g *Gate) sawNo(s *sighting) {
+	lease, err := g.Lease()
+	if err != nil {
+		g.watch.fails("a wrong password cannot be counted", err)
+		return
+	}
+	defer lease.Release()
+	parts := lease.Parts()
+	g.noteTry(parts, g.typedName(parts.Ring, s.login.User), s.clientIP, g.Clock())
 }
 
 const tooLarge = "the answer is larger than 262144 bytes, which enforcing does not hold"
@@ -126,7 +140,7 @@ func (g *Gate) sawYes(s *sighting, status int, user string) {
 	}
 	now := g.Clock()
 	first := g.watch.note(store.Seen{Instance: g.Instance, Kind: store.SeenUser, Key: folded, Detail: user, Count: 1, First: now, Last: now})
-	if !first {
+	if !first && s.login == nil {
 		return
 	}
 	would, err := g.wouldBe(s, folded, user, now)
@@ -134,10 +148,13 @@ func (g *Gate) sawYes(s *sighting, status int, user string) {
 		g.watch.fails("an account cannot be asked for", err)
 		return
 	}
-	g.Logger.Info("observed: a user has logged in", zap.String("user", user), zap.String("client_ip", s.clientIP), zap.String("would_be", would))
+	if first {
+		g.Logger.Info("observed: a user has logged in", zap.String("user", user), zap.String("client_ip", s.clientIP), zap.String("would_be", would))
+	}
 }
 
-// wouldBe says what enforcing would answer a right password with.
+// wouldBe says what enforcing would answer a right password with. Of a login it
+// records the decision, and lets the account get used to it.
 func (g *Gate) wouldBe(s *sighting, folded, user string, now time.Time) (string, error) {
 	lease, err := g.Lease()
 	if err != nil {
@@ -146,22 +163,29 @@ func (g *Gate) wouldBe(s *sighting, folded, user string, now time.Time) (string,
 	defer lease.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), storeWait)
 	defer cancel()
-	acc, err := lease.Parts().Store.Account(ctx, g.Instance, folded)
-	if errors.Is(err, store.ErrNotFound) {
-		if g.UnknownUser == RefuseUnknown {
-			return "refused: there is no account of this name; import it", nil
-		}
-		return "let in without a second factor: there is no account of this name", nil
-	}
-	if err != nil {
+	parts := lease.Parts()
+	acc, err := parts.Store.Account(ctx, g.Instance, folded)
+	unknown := errors.Is(err, store.ErrNotFound)
+	if err != nil && !unknown {
 		return "", err
 	}
-	decision := g.Policy.Decide(policy.Facts{User: user, Account: acc.ID, ClientIP: s.clientIP, UserAgent: s.userAgent})
+	if unknown {
+		acc = account.Account{Instance: g.Instance, ID: folded}
+	}
+	decision, err := g.observeDecision(ctx, parts, s, &acc, user, now)
+	switch {
+	case err != nil:
+		return "", err
+	case unknown && g.UnknownUser == RefuseUnknown:
+		return "refused: there is no account of this name; import it", nil
+	case unknown:
+		return "let in without a second factor: there is no account of this name", nil
+	}
 	switch decision.Verdict {
 	case policy.Allow:
 		return "let in without a second factor", nil
 	case policy.Challenge:
-		_, err := lease.Parts().Challenges.Open(&acc, g.Instance, account.SessionID{1}, account.PurposeLogin, "", now)
+		_, err := parts.Challenges.Open(&acc, g.Instance, account.SessionID{1}, account.PurposeLogin, "", now)
 		if errors.Is(err, challenge.ErrNoFactor) {
 			return "refused: the account has no factor that can be used", nil
 		}
@@ -170,6 +194,40 @@ func (g *Gate) wouldBe(s *sighting, folded, user string, now time.Time) (string,
 		return "refused", nil
 	}
 }
+
+// observeDecision decides as enforcing would. Of a login the decision is
+// recorded, and what was seen is learnt: the app has let the user in.
+func (g *Gate) observeDecision(ctx context.Context, parts *Parts, s *sighting, acc *account.Account, user string, now time.Time) (policy.Decision, error) {
+	var l *Login
+	if s.login != nil {
+		l = s.login.Login
+	}
+	p := g.policyOf(l)
+	f := g.factsOf(client{s.clientIP, s.userAgent}, user, acc, p, s.told, now)
+	f.Device = policy.DeviceUnwatched
+	if s.login != nil {
+		if err := g.addTries(ctx, parts.Store, &f, g.typedName(parts.Ring, s.login.User)); err != nil {
+			return policy.Decision{}, err
+		}
+	}
+	h, err := g.historyOf(ctx, parts.Store, acc.ID, now)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	d := p.rules.Decide(&f, &h)
+	if l == nil {
+		return d, nil
+	}
+	err = parts.Store.LearnHistory(ctx, g.Instance, acc.ID, g.lesson(f))
+	g.Recorder.Record(Event{
+		Time: now, Instance: g.Instance, Kind: LoginAssessed, Result: Result(d.Verdict), User: user, Account: acc.ID,
+		ClientIP: s.clientIP, UserAgent: s.userAgent, Decision: &d, Facts: &f, Detail: observedDetail,
+	})
+	return d, err
+}
+
+// observedDetail marks a decision that nobody was held to.
+const observedDetail = "observed"
 
 // unrecognised notes a login of which nobody knows whether it was one.
 func (g *Gate) unrecognised(s *sighting, status int, why string) {

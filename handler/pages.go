@@ -125,6 +125,7 @@ func (v *visit) showChallenge(ch account.Challenge, acc account.Account) error {
 	if len(ch.Factors) > 1 {
 		p.OtherWay = v.pageOf(&ch, "choose", factor, "")
 	}
+	p.Remember, p.Copied = v.offer(&ch), ch.Stolen
 	p.Problem = shownProblem(q.Get(fieldProblem), view)
 	if view.Kind == account.KindPhone {
 		p.Phone = v.phone(view)
@@ -226,19 +227,19 @@ func (v *visit) choose(form url.Values, ch account.Challenge, acc account.Accoun
 		return v.challengeGone(err)
 	}
 	if view.Kind == account.KindPhone && !view.Sent && view.CanSend {
-		return v.sendTo(id, ch, acc)
+		return v.sendTo(id, ch, acc, false)
 	}
 	return v.redirect(v.pageOf(&ch, "challenge", id, ""))
 }
 
 // send sends a code to a phone, for the first time or again.
 func (v *visit) send(form url.Values, ch account.Challenge, acc account.Account) error {
-	return v.sendTo(shownFactor(form.Get(page.FieldFactor), ch), ch, acc)
+	return v.sendTo(shownFactor(form.Get(page.FieldFactor), ch), ch, acc, isTicked(form))
 }
 
 // sendTo sends a code and shows the page of that phone. What the store does
 // not know of, that nothing was sent, the page's address says.
-func (v *visit) sendTo(factor string, ch account.Challenge, acc account.Account) error {
+func (v *visit) sendTo(factor string, ch account.Challenge, acc account.Account, remember bool) error {
 	ctx, cancel := v.ctx()
 	defer cancel()
 	problem := ""
@@ -248,7 +249,7 @@ func (v *visit) sendTo(factor string, ch account.Challenge, acc account.Account)
 	case challenge.SendWait:
 		problem = problemEarly
 	}
-	return v.redirect(v.pageOf(&ch, "challenge", factor, problem))
+	return v.redirect(v.ticked(v.pageOf(&ch, "challenge", factor, problem), &ch, remember))
 }
 
 // cancel drops the hold at the user's wish. The values stay locked, and the

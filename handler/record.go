@@ -1,17 +1,11 @@
 package handler
 
 import (
-	"encoding/hex"
-
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
-	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 	"github.com/caddy-twofactor/caddy-twofactor/policy"
 )
-
-// purposeName is the purpose of the key that typed names are hashed with.
-const purposeName seal.Purpose = "audit-name"
 
 // nameHashBytes is how much of that hash an event carries: enough to tell one
 // name from others, too little to find one by.
@@ -47,11 +41,16 @@ func (v *visit) count(k Kind, r Result) {
 // record adds what was typed, as a hash: it is made of every login, whoever it
 // names, so that it takes the same time (rule 26).
 func (a *attempt) record(e Event) {
-	if folded := account.Fold(a.login.User); folded != "" {
-		mac := a.parts.Ring.MAC(purposeName, []byte(a.g.Instance), []byte(folded))
-		e.NameHash = hex.EncodeToString(mac[:nameHashBytes])
-	}
+	e.NameHash = nameHash(a.typed())
 	a.visit.record(e)
+}
+
+func (a *attempt) typed() account.TryName { return a.g.typedName(a.parts.Ring, a.login.User) }
+
+// recordWrong tells of a wrong password, and counts it.
+func (a *attempt) recordWrong() {
+	a.g.noteTry(a.parts, a.typed(), a.clientIP(), a.g.Clock())
+	a.record(Event{Kind: LoginFailed, Result: WrongPassword})
 }
 
 // message ends the login with a page: whatever it says, nobody is logged in.
@@ -66,8 +65,8 @@ func (a *attempt) refuse(m page.Message, err error) error {
 }
 
 // recordAssessed tells what the policy has made of a right password.
-func (a *attempt) recordAssessed(s account.Session, d policy.Decision) {
-	a.record(Event{Kind: LoginAssessed, Result: Result(d.Verdict), User: s.User, Account: s.Account, Decision: &d})
+func (a *attempt) recordAssessed(s account.Session, d policy.Decision, f *policy.Facts) {
+	a.record(Event{Kind: LoginAssessed, Result: Result(d.Verdict), User: s.User, Account: s.Account, Decision: &d, Facts: f})
 }
 
 // recordSession tells what became of a session of this browser.

@@ -92,7 +92,10 @@ func (v *visit) mayOpenStep() bool {
 // stepUp is the way of a request of a verified session to routes that ask for a
 // fresh code. It returns true if the request goes on to the app.
 func (v *visit) stepUp(routes []*StepUp) (bool, error) {
-	stale := v.stale(routes)
+	stale, undecided, err := v.whereAsked(v.stale(routes))
+	if err != nil || !undecided {
+		return false, err
+	}
 	if len(stale) == 0 {
 		return true, nil
 	}
@@ -128,6 +131,9 @@ func (v *visit) stepUp(routes []*StepUp) (bool, error) {
 // route that asks at each request always is one.
 func (v *visit) stale(routes []*StepUp) []*StepUp {
 	return slices.DeleteFunc(slices.Clone(routes), func(s *StepUp) bool {
+		if s.change {
+			return !v.session.Steps.FreshAt(s.Key).IsZero()
+		}
 		maxAge := time.Duration(s.MaxAge)
 		return maxAge > 0 && (v.isWithin(v.session.FactorAt, maxAge) || v.isWithin(v.session.Steps.FreshAt(s.Key), maxAge))
 	})

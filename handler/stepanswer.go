@@ -188,6 +188,7 @@ func (v *visit) checkStep(ch *account.Challenge, acc *account.Account, factor, c
 		return nil, result, nil
 	}
 	v.sessionID, v.session = id, passed.Session
+	v.learnStep(ch)
 	v.placeAnswer(&v.session, decisionOf(v.session.Factor))
 	v.setOwn(v.w.Header(), token)
 	return &passed, result, nil

@@ -91,6 +91,10 @@ func (v *visit) askForStep(id account.RequestID, routes []*StepUp) error {
 	case fromPerson:
 		return v.holdStep(id, routes)
 	case fromPage:
+		if areChanges(routes) {
+			// The next page is asked by itself.
+			return v.needsStep(routes, "")
+		}
 		return v.waitForStep(id, routes)
 	case fromElsewhere:
 		return v.stepFromElsewhere(id, routes)
@@ -114,6 +118,9 @@ func (v *visit) newStep(id account.RequestID, routes []string, once bool, action
 	}
 	ch.Standing, ch.Request, ch.Routes, ch.Once, ch.Action = v.session.Standing, id, routes, once, action
 	ch.Expires = v.now.Add(v.g.Pending)
+	if v.again != nil {
+		ch.Facts = factsToKeep(*v.again)
+	}
 	return ch, &acc, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/cookie"
+	"github.com/caddy-twofactor/caddy-twofactor/policy"
 )
 
 // visit is one request on its way.
@@ -72,7 +73,10 @@ type visit struct {
 	asked []cookie.SetCookie
 
 	protected bool
-	body      *requestBody
+	// again are the facts of this request, where a policy was asked inside the
+	// session.
+	again *policy.Facts
+	body  *requestBody
 	// said is what the request has of the fields that rules have asked for, and
 	// beyond are the rules that could not be decided. cutBy is nil if none of
 	// them is watched for.

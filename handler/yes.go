@@ -42,7 +42,7 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	now := a.g.Clock()
 	sess := account.Session{
 		Instance: a.g.Instance, Identified: a.identified, Account: folded, User: user, Created: now, LastSeen: now,
-		ClientIP: a.clientIP(), UserAgent: bounded(a.r.UserAgent(), 512),
+		ClientIP: a.clientIP(), UserAgent: bounded(a.r.UserAgent(), maxAgent),
 	}
 	if !unknown {
 		sess.Account = acc.ID
@@ -56,21 +56,23 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 	if sess.Standing, err = a.g.newStanding(); err != nil {
 		return a.refuse(page.StoreUnavailable, err)
 	}
-	decision := policy.Decision{Verdict: policy.Allow}
+	decision, facts := policy.Decision{Verdict: policy.Allow}, (*policy.Facts)(nil)
 	if !unknown {
-		decision = a.g.Policy.Decide(policy.Facts{User: user, Account: acc.ID, ClientIP: sess.ClientIP, UserAgent: sess.UserAgent})
+		if decision, facts, err = a.decide(ctx, &sess, &acc); err != nil {
+			return a.refuse(page.StoreUnavailable, err)
+		}
 	}
 	if decision.Verdict == policy.Challenge && a.passesAgain(&sess) {
-		decision.Verdict = policy.Allow
+		decision.Verdict, decision.Reason = policy.Allow, "a code was given just before"
 	}
 	sess.Score = decision.Assessment.Score
-	a.recordAssessed(sess, decision)
+	a.recordAssessed(sess, decision, facts)
 	a.placeAnswer(&sess, decision.Verdict)
 	switch decision.Verdict {
 	case policy.Allow:
-		return a.allow(ctx, sess, kept)
+		return a.allow(ctx, sess, kept, facts)
 	case policy.Challenge:
-		return a.challenge(ctx, sess, &acc, kept)
+		return a.challenge(ctx, sess, &acc, kept, decision, facts)
 	default:
 		return a.message(page.MessagePage{Message: page.Denied, Host: a.site(), User: user})
 	}
@@ -94,14 +96,18 @@ func (a *attempt) begin(s account.Session) store.Begin {
 
 // allow lets a login pass without a challenge: a verified session without a
 // second factor.
-func (a *attempt) allow(ctx context.Context, s account.Session, kept hold.Answer) error {
+func (a *attempt) allow(ctx context.Context, s account.Session, kept hold.Answer, f *policy.Facts) error {
 	token, id, err := a.g.newToken()
 	if err != nil {
 		return a.refuse(page.StoreUnavailable, err)
 	}
 	s.ID = id
 	a.makeVerified(&s)
-	if err := a.parts.Store.BeginSession(ctx, a.begin(s), s.Created); err != nil {
+	b := a.begin(s)
+	if f != nil {
+		b.Learn = a.g.lesson(*f)
+	}
+	if err := a.parts.Store.BeginSession(ctx, b, s.Created); err != nil {
 		return a.refuse(page.StoreUnavailable, err)
 	}
 	a.settled = true
@@ -116,7 +122,7 @@ func (v *visit) makeVerified(s *account.Session) {
 }
 
 // challenge holds the answer and asks for a code.
-func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account.Account, kept hold.Answer) error {
+func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account.Account, kept hold.Answer, d policy.Decision, f *policy.Facts) error {
 	token, id, err := a.g.newToken()
 	if err != nil {
 		return a.refuse(page.StoreUnavailable, err)
@@ -135,13 +141,18 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 	if err != nil {
 		return a.refuse(page.StoreUnavailable, err)
 	}
-	ch.Expires, s.Challenge = s.Expires, ch.ID
+	if !onlyFactors(&ch, acc, d.Factors) {
+		return a.noFactorLeft(&s, &d)
+	}
+	ch.Expires, s.Challenge, ch.Facts = s.Expires, ch.ID, factsToKeep(*f)
+	ch.Stolen = a.device.State == account.DeviceStolen
 	h := a.held(kept, s.Account)
 	if script {
 		h.Script, h.Back = true, a.cameFrom()
 		// A token would be lost on the way: only the script could take it.
 		s.Again = len(s.Tokens) > 0
 	}
+	ch.Remember = a.g.RememberFor > 0 && !s.Again && !d.High
 	sealed, err := a.sealHold(h, ch.ID)
 	if err != nil {
 		return a.refuse(page.StoreUnavailable, err)

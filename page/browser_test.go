@@ -78,7 +78,8 @@ type measured struct {
 }
 
 // measure finds what is wider than the window, and targets that are lower than
-// 44 CSS pixels (a link in running text is none). A browser moves the focus to
+// 44 CSS pixels (a link in running text is none; of a box to be ticked, its label
+// is the target). A browser moves the focus to
 // an autofocus field when it draws the page, so two frames are waited for.
 const measure = `(async () => {
 	await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -88,7 +89,7 @@ const measure = `(async () => {
 		if (r.width && (r.right > wide || r.left < -0.5)) outside.push(e.tagName + '.' + e.getAttribute('class'));
 	}
 	for (const e of document.querySelectorAll('button, input:not([type=hidden]), a.way, a.button')) {
-		const r = e.getBoundingClientRect();
+		const r = (e.type === 'checkbox' ? e.closest('label') : e).getBoundingClientRect();
 		if (r.height < 44 || r.width < 44) small.push(e.tagName + ' ' + e.textContent + ' ' + r.width + 'x' + r.height);
 	}
 	return {

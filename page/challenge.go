@@ -93,6 +93,7 @@ type ChallengePage struct {
 	Phone *Phone
 	// StepUp is nil for a sign-in.
 	StepUp *StepUp
+	Remembering
 	// OtherWay is the address of the page with the other factors, fetched by
 	// GET. Empty: the account has no other.
 	OtherWay string
@@ -155,6 +156,7 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 			v.Send.Hint = sp.say("challenge.send.wait", sp.wait(p.Phone.SendIn))
 		}
 	}
+	p.remembering(sp, &to, site, &v)
 	if p.takesCode() && p.Phone != nil && p.Phone.State == TextUsedUp {
 		v.Note = append([][]part{sp.say("challenge.send.none")}, p.remedies(sp)...)
 	}

@@ -5,9 +5,11 @@ import "html/template"
 // challengeView is what the template of the challenge page is filled with.
 type challengeView struct {
 	frameView
-	Heading   []part
-	Who       []part
-	Alert     *alertView
+	Heading []part
+	Who     []part
+	Alert   *alertView
+	// Copied tells of a copy of what the browser was remembered by.
+	Copied    *alertView
 	Status    []part
 	Field     *fieldView
 	Send      *sendView
@@ -40,6 +42,14 @@ type fieldView struct {
 	File   []part
 	Back   template.HTMLAttr
 	Hidden hiddenView
+	// Remember is nil where the browser cannot be remembered.
+	Remember *rememberView
+}
+
+// rememberView is the box to be ticked.
+type rememberView struct {
+	Label, Hint []part
+	Ticked      bool
 }
 
 // sendView is the form that asks for a text.
@@ -50,6 +60,11 @@ type sendView struct {
 	Hint   []part
 	Main   bool
 	Hidden hiddenView
+	// WithField is where the button sends the code form to, so that what is
+	// ticked there is not lost; empty where there is no box, and the button has a
+	// form of its own. Ticked says that the box was ticked before.
+	WithField template.HTMLAttr
+	Ticked    bool
 }
 
 // hiddenView is the hidden fields of every form.

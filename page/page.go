@@ -26,6 +26,8 @@ const (
 	// FieldFactor is the name of the buttons on the page that offers the other
 	// ways; its value is the id of the chosen factor.
 	FieldFactor = "two_factor_factor"
+	// FieldRemember is 1 if the person wants the browser to be remembered.
+	FieldRemember = "two_factor_remember"
 )
 
 // Limits of what an operator gives, in characters.

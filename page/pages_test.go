@@ -96,6 +96,9 @@ func everyPage() []rendered {
 	challenge("phone used up", false, phone(TextUsedUp, nil))
 	challenge("phone used up alone", false, phone(TextUsedUp, alone))
 
+	for _, p := range rememberPages() {
+		challenge("remember "+p.name, p.failed, p.page)
+	}
 	for _, p := range stepUpPages() {
 		challenge("step-up "+p.name, p.failed, p.page)
 	}

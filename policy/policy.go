@@ -1,64 +1,162 @@
-// Package policy turns what is known of a login into a decision: allow,
-// challenge or deny. It is pure: facts in, decision out, no clock and no input
-// or output, so that a policy can be replayed over recorded logins.
 package policy
 
-// Facts are what is known of one login when it is assessed.
-type Facts struct {
-	// User is the user name as it was read, and Account the account's key.
-	User    string
-	Account string
-	// ClientIP is the client's address as Caddy determined it; empty if it is
-	// unknown, which is never the same as familiar.
-	ClientIP string
-	// UserAgent is the browser's own description of itself.
-	UserAgent string
-}
-
-// Signal is one observed fact, with its points and a reason in words.
-type Signal struct {
-	Name   string `json:"name"`
-	Points int    `json:"points"`
-	Reason string `json:"reason"`
-}
-
-// Assessment is a request's signals with their score.
-type Assessment struct {
-	Signals []Signal `json:"signals"`
-	Score   int      `json:"score"`
-}
-
-// Verdict is what a decision comes to.
-type Verdict string
-
-// The verdicts.
-const (
-	Allow     Verdict = "allow"
-	Challenge Verdict = "challenge"
-	Deny      Verdict = "deny"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 )
 
-// Decision is a verdict with the assessment that it rests on.
-type Decision struct {
-	Verdict    Verdict    `json:"verdict"`
-	Assessment Assessment `json:"assessment"`
+// maxPoints bounds points and thresholds.
+const maxPoints = 1000
+
+// Policy are rules that were checked. It may be used by many goroutines.
+type Policy struct {
+	preset                string
+	points                [len(kinds)]int
+	asked                 [len(kinds)]bool
+	challenge, high, deny int
+	highFactors           []string
+	unknown               string
+	learning              Learning
+	always, never         Who
+	data                  Data
 }
 
-// Policy decides.
-type Policy interface {
-	Decide(f Facts) Decision
+// Data says which kinds of data there are, whatever they say of an address.
+type Data struct {
+	Country, Location, Network, Anonymous bool
 }
 
-// EveryLogin is the policy that asks at every login.
-type EveryLogin struct{}
-
-// Decide returns a challenge, whatever the facts are.
-func (EveryLogin) Decide(Facts) Decision {
-	return Decision{
-		Verdict: Challenge,
-		Assessment: Assessment{
-			Signals: []Signal{{Name: "every_login", Points: 1, Reason: "this policy asks at every login"}},
-			Score:   1,
-		},
+// New checks rules. The data say what an unknown signal means by default. It
+// returns an error that names the rule, with what to do.
+func New(r Rules, data Data) (*Policy, error) {
+	p := &Policy{preset: r.Preset, challenge: 100, data: data, learning: DefaultLearning}
+	if p.preset == "" {
+		p.preset = Unfamiliar
 	}
+	if err := p.begin(); err != nil {
+		return nil, err
+	}
+	for name, points := range r.Points {
+		i := indexOf(name)
+		if i < 0 {
+			return nil, fmt.Errorf("there is no signal %q: %s", name, strings.Join(signalNames(), ", "))
+		}
+		if err := inBounds("points "+name, points); err != nil {
+			return nil, err
+		}
+		p.points[i], p.asked[i] = points, points > 0
+	}
+	if err := p.thresholds(r); err != nil {
+		return nil, err
+	}
+	switch r.Unknown {
+	case "", UnknownChallenge, UnknownNew, UnknownIgnore:
+		p.unknown = r.Unknown
+	default:
+		return nil, fmt.Errorf("unknown %q: it is challenge, new or ignore", r.Unknown)
+	}
+	if r.Learning != nil {
+		if r.Learning.Logins < 0 || r.Learning.Logins > maxPoints || r.Learning.Days < 0 || r.Learning.Days > maxPoints {
+			return nil, fmt.Errorf("learning: logins and days are 0 to %d", maxPoints)
+		}
+		p.learning = *r.Learning
+	}
+	p.always, p.never = r.Always, r.Never
+	return p, p.canAsk()
+}
+
+// begin sets what the preset says.
+func (p *Policy) begin() error {
+	switch p.preset {
+	case EveryLogin:
+		p.challenge, p.learning = 0, Learning{}
+		p.allPoints()
+	case OnNewDevice:
+		p.learning = Learning{}
+		p.points[indexOf(NewDevice)], p.points[indexOf(StolenDevice)] = 100, 200
+	case OnNewIP:
+		p.challenge, p.learning = 50, Learning{}
+		p.points[indexOf(NewIP)] = 100
+	case Unfamiliar:
+		p.allPoints()
+	default:
+		return fmt.Errorf("there is no policy %q: every_login, new_device, new_ip or unfamiliar", p.preset)
+	}
+	return nil
+}
+
+func (p *Policy) allPoints() {
+	for i := range kinds {
+		p.points[i] = kinds[i].points
+	}
+}
+
+func (p *Policy) thresholds(r Rules) error {
+	if r.Challenge != nil {
+		p.challenge = *r.Challenge
+	}
+	if r.High != nil {
+		p.high = *r.High
+	}
+	p.deny, p.highFactors = r.Deny, r.HighFactors
+	for _, f := range r.HighFactors {
+		if f != "totp" && f != "phone" {
+			return fmt.Errorf("high: there is no factor %q: totp or phone", f)
+		}
+	}
+	return errors.Join(inBounds("challenge", p.challenge), inBounds("high", p.high), inBounds("deny", p.deny))
+}
+
+func inBounds(what string, points int) error {
+	if points < 0 || points > maxPoints {
+		return fmt.Errorf("%s %d: it is 0 to %d", what, points, maxPoints)
+	}
+	return nil
+}
+
+// canAsk refuses rules by which nobody is ever asked or refused, since then
+// they protect nobody, and a threshold of refusal below that of asking.
+func (p *Policy) canAsk() error {
+	if p.deny > 0 && p.deny <= p.challenge {
+		return fmt.Errorf("deny %d: from challenge %d on a code is asked for, so that deny must be higher; without a code nobody gets in by challenge 0", p.deny, p.challenge)
+	}
+	most := 0
+	for _, n := range p.points {
+		most += n
+	}
+	if p.challenge <= most || p.learning.Logins > 0 || !p.always.IsZero() || p.unknown == UnknownChallenge {
+		return nil
+	}
+	return fmt.Errorf("this policy can never ask for a code: all its points together are %d, and a code is asked for from %d on; lower challenge or raise points", most, p.challenge)
+}
+
+func signalNames() []string {
+	list := make([]string, 0, len(kinds))
+	for i := range kinds {
+		list = append(list, kinds[i].name)
+	}
+	return list
+}
+
+// has reports whether there is data of the kind that a signal needs.
+func (p *Policy) has(i int) bool {
+	switch kinds[i].name {
+	case NewCountry:
+		return p.data.Country
+	case NewNetwork:
+		return p.data.Network
+	case ImpossibleTravel:
+		return p.data.Location
+	case AnonymousNetwork:
+		return p.data.Anonymous
+	default:
+		return true
+	}
+}
+
+// are reports whether the rule means the user of these facts.
+func (w *Who) are(f *Facts, matched bool) bool {
+	return w.Matched && matched || slices.Contains(w.Users, f.Account) || f.Group != "" && slices.Contains(w.Groups, f.Group)
 }

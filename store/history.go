@@ -4,11 +4,14 @@ import "context"
 
 // Histories keeps what accounts are used to: one history for each, of at most
 // account.MaxHistory bytes that no engine looks into. A login changes it by
-// Begin.Learn and Pass.Learn.
+// Begin.Learn and Pass.Learn, in the step that lets the user in.
 type Histories interface {
 	// History returns the history of an account of an instance, nil if there is
 	// none. It is cheap: a read.
 	History(ctx context.Context, instance, acc string) ([]byte, error)
+	// LearnHistory changes the history of an account by itself, in one step: for
+	// what is learnt where no session begins and no login's challenge is passed.
+	LearnHistory(ctx context.Context, instance, acc string, learn Learn) error
 	// AgeHistories replaces the history of every account of every instance by
 	// what age makes of it, and removes it if that is empty. It goes through
 	// them in steps, between which others write; a history that is learnt at the

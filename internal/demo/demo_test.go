@@ -206,7 +206,7 @@ func TestTheDemoDoesWhatItSays(t *testing.T) {
 	}
 	r.waitFor("alice's code:")
 	anna.Fill("#code", r.find(`alice's code: (\d{6})`))
-	anna.Click("#code + button")
+	anna.Click("#code ~ button")
 	anna.WaitText("Hello Alice")
 
 	ben := b.NewPerson(t)
@@ -219,7 +219,7 @@ func TestTheDemoDoesWhatItSays(t *testing.T) {
 		t.Fatalf("no code on the page with the texts:\n%s", inbox.Text())
 	}
 	ben.Fill("#code", code)
-	ben.Click("#code + button")
+	ben.Click("#code ~ button")
 	ben.WaitText("Hello Bob")
 
 	r.interrupt()

@@ -340,6 +340,7 @@ func readNothing() map[string]string {
 		"ListSeen": "see TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
 
 		"History":      "see TestAHistoryThatCannotBeReadCountsAsNone",
+		"LearnHistory": "see TestAHistoryThatCannotBeReadCountsAsNone",
 		"AgeHistories": "see TestAHistoryThatCannotBeReadCountsAsNone",
 
 		"NoteTry": "see TestTriesThatCannotBeReadCountNoMore",

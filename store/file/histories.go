@@ -59,6 +59,15 @@ func (s *Store) History(ctx context.Context, instance, acc string) ([]byte, erro
 	return out, err
 }
 
+// LearnHistory implements store.Histories.
+func (s *Store) LearnHistory(ctx context.Context, instance, acc string, learn store.Learn) error {
+	if _, err := historyKey(instance, acc); err != nil {
+		return err
+	}
+	_, err := decide(ctx, s, func(t *txn) (struct{}, error) { return struct{}{}, t.learn(instance, acc, learn) })
+	return err
+}
+
 // learn changes the history of an account; a nil function leaves it.
 func (t *txn) learn(instance, acc string, fn store.Learn) error {
 	if fn == nil {

@@ -113,6 +113,7 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 		return err
 	})
 	do("History", func(ctx context.Context) error { _, err := s.History(ctx, instance, "ada"); return err })
+	do("LearnHistory", func(ctx context.Context) error { return s.LearnHistory(ctx, instance, "ada", adds("x")) })
 	do("AgeHistories", func(ctx context.Context) error {
 		_, err := s.AgeHistories(ctx, func([]byte) []byte { return nil })
 		return err

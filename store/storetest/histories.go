@@ -76,6 +76,16 @@ func historyTests() []test {
 			f.notBegun(b)
 			f.history(instance, "ada", "")
 		}},
+		{"what is learnt by itself is learnt as with a session, or not at all", func(t *testing.T, f *fixture) {
+			f.must(f.s.LearnHistory(f.ctx, instance, "ada", adds("a")))
+			f.must(f.learns("ada", adds("b")))
+			f.must(f.s.LearnHistory(f.ctx, instance, "ada", adds("c")))
+			f.must(f.s.LearnHistory(f.ctx, instance, "ada", nil))
+			f.history(instance, "ada", "abc")
+			f.wants(f.s.LearnHistory(f.ctx, instance, "ada", func([]byte) []byte { return make([]byte, account.MaxHistory+1) }), errRefused)
+			f.wants(f.s.LearnHistory(f.ctx, instance, "", adds("x")), errRefused)
+			f.history(instance, "ada", "abc")
+		}},
 		{"a session that does not begin learns nothing", func(t *testing.T, f *fixture) {
 			v, gone := f.verified("ada"), newSessionID()
 			f.wants(f.s.BeginSession(f.ctx, store.Begin{Session: v, Old: &gone, Login: newLoginID(), Learn: adds("x")}, f.now), store.ErrConflict)
@@ -200,6 +210,14 @@ func historyRaces() []raceTest {
 		{"BeginSession", "of what many logins learn at once nothing is lost", func(t *testing.T, f *fixture) {
 			race(func(i int) error {
 				err := f.learns("ada", adds(string([]byte{byte(i)})))
+				f.must(err)
+				return err
+			})
+			f.learntAll("ada")
+		}},
+		{"LearnHistory", "of what is learnt by itself, many times at once, nothing is lost", func(t *testing.T, f *fixture) {
+			race(func(i int) error {
+				err := f.s.LearnHistory(f.ctx, instance, "ada", adds(string([]byte{byte(i)})))
 				f.must(err)
 				return err
 			})

@@ -34,6 +34,7 @@ func timeless() map[string]string {
 		"NoteSeen":      "the times are those of what was seen: nothing is judged by them",
 		"NoteTry":       "the time is that of the try: nothing is judged by it",
 		"History":       "a history does not expire: it is aged",
+		"LearnHistory":  "a history does not expire: it is aged",
 		"AgeHistories":  "it is given no time: its function knows it",
 		"Epoch":         "it is given no time",
 		"Close":         "it is given no time",

@@ -1,0 +1,309 @@
+package twofactor
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
+	"github.com/caddy-twofactor/caddy-twofactor/policy"
+)
+
+// policyBlock reads one policy.
+type policyBlock struct {
+	*directive
+	policy *handler.Policy
+	once   singles
+	// points are the tokens of the signals that have points.
+	points map[string]caddyfile.Token
+}
+
+// policy reads when a code is asked for. Syntax:
+//
+//	policy [every_login|new_device|new_ip|unfamiliar] {
+//	    points    <signal> <points>
+//	    challenge <points>
+//	    high      <points> [totp|phone]...
+//	    deny      <points>
+//	    unknown   challenge|new|ignore
+//	    learning  <logins> <days> | off
+//	    trust     <m>
+//	    always    <m> | user <name>... | group <name>...
+//	    never     <m> | user <name>... | group <name>...
+//	    remember  <duration> | off
+//	    again     ip|country|browser...
+//	}
+//
+// The preset is what the rules begin with. Without a policy it is unfamiliar.
+func (d *directive) policy() (*handler.Policy, error) {
+	start := d.Token()
+	b := &policyBlock{directive: d, policy: new(handler.Policy), once: singles{}, points: map[string]caddyfile.Token{}}
+	if d.NextArg() {
+		b.policy.Preset = d.Val()
+		if err := checkOneOf(d.Val(), policy.EveryLogin, policy.OnNewDevice, policy.OnNewIP, policy.Unfamiliar); err != nil {
+			return nil, errAt(d.Token(), "policy %w; got '%s'", err, d.Val())
+		}
+	}
+	if d.NextArg() {
+		return nil, d.Errf("policy takes one word at most; got '%s' after it", d.Val())
+	}
+	if b.policy.Preset == "" && !blockOpens(d.Dispenser) {
+		return nil, errAt(start, "policy needs a word (every_login, new_device, new_ip or unfamiliar), a block, or both")
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := b.subdirective(); err != nil {
+			return nil, err
+		}
+	}
+	// With whatever data there may be: what depends on them is said at the start.
+	if err := b.check(); err != nil {
+		return nil, errAt(start, "policy: %w", err)
+	}
+	return b.policy, nil
+}
+
+// check says what is wrong with the rules as a whole.
+func (b *policyBlock) check() error {
+	r := b.policy.Rules
+	r.Always.Matched, r.Never.Matched = len(b.policy.AlwaysRaw) > 0, len(b.policy.NeverRaw) > 0
+	_, err := policy.New(r, policy.Data{Country: true, Location: true, Network: true, Anonymous: true})
+	return err
+}
+
+func (b *policyBlock) subdirective() error {
+	p := b.policy
+	switch word := b.Val(); word {
+	case "points":
+		return b.signal()
+	case "challenge":
+		return b.threshold("challenge <points>, for example challenge 100", func(n int) { p.Challenge = &n })
+	case "deny":
+		return b.threshold("deny <points>, for example deny 300", func(n int) { p.Deny = n })
+	case "high":
+		return b.high()
+	case "unknown":
+		return b.once.one(b.Dispenser, "unknown challenge|new|ignore", func(arg caddyfile.Token) error {
+			p.Unknown = arg.Text
+			return checkOneOf(arg.Text, policy.UnknownChallenge, policy.UnknownNew, policy.UnknownIgnore)
+		})
+	case "learning":
+		return b.learning()
+	case "trust":
+		return b.matchers(&p.TrustRaw)
+	case "always":
+		return b.who(&p.Always, &p.AlwaysRaw)
+	case "never":
+		return b.who(&p.Never, &p.NeverRaw)
+	case "remember":
+		return b.once.one(b.Dispenser, "remember <duration>|off, for example remember 30d", b.remember)
+	case "again":
+		return b.again()
+	default:
+		return unknownWord(b.Dispenser, "policy", "points, challenge, high, deny, unknown, learning, trust, always, never, remember and again")
+	}
+}
+
+// signal sets the points of a signal. Syntax:
+//
+//	points <signal> <points>
+func (b *policyBlock) signal() error {
+	args, err := arguments(b.Dispenser, 2, 2, "points <signal> <points>, for example points new_country 50")
+	if err != nil {
+		return err
+	}
+	name := args[0]
+	var names []string
+	for _, s := range policy.Signals() {
+		names = append(names, s.Name)
+	}
+	if err := checkOneOf(name.Text, names...); err != nil {
+		return errAt(name, "points: there is no signal '%s': there are %s", name.Text, strings.Join(names, ", "))
+	}
+	if before, ok := b.points[name.Text]; ok {
+		return errAt(name, "points %s is already specified at line %d", name.Text, before.Line)
+	}
+	b.points[name.Text] = name
+	n, err := points(args[1].Text)
+	if err != nil {
+		return errAt(args[1], "points %s %w; got '%s'", name.Text, err, args[1].Text)
+	}
+	if b.policy.Points == nil {
+		b.policy.Points = map[string]int{}
+	}
+	b.policy.Points[name.Text] = n
+	return nil
+}
+
+// points reads a number of points.
+func points(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1000 || text != strconv.Itoa(n) {
+		return 0, errors.New("must be a whole number from 0 to 1000")
+	}
+	return n, nil
+}
+
+func (b *policyBlock) threshold(usage string, set func(int)) error {
+	return b.once.one(b.Dispenser, usage, func(arg caddyfile.Token) error {
+		n, err := points(arg.Text)
+		set(n)
+		return err
+	})
+}
+
+// high sets the score from which the browser cannot be remembered, and which
+// factors may answer there. Syntax:
+//
+//	high <points> [totp|phone]...
+func (b *policyBlock) high() error {
+	if err := b.once.claim(b.Dispenser); err != nil {
+		return err
+	}
+	args, err := arguments(b.Dispenser, 1, 3, "high <points> [totp|phone], for example high 200 totp")
+	if err != nil {
+		return err
+	}
+	n, err := points(args[0].Text)
+	if err != nil {
+		return errAt(args[0], "high %w; got '%s'", err, args[0].Text)
+	}
+	b.policy.High = &n
+	for _, arg := range args[1:] {
+		if err := checkOneOf(arg.Text, string(account.KindTOTP), string(account.KindPhone)); err != nil {
+			return errAt(arg, "high: a factor %w; got '%s'", err, arg.Text)
+		}
+		b.policy.HighFactors = append(b.policy.HighFactors, arg.Text)
+	}
+	return nil
+}
+
+// learning sets how long an account is learnt. Syntax:
+//
+//	learning <logins> <days> | off
+func (b *policyBlock) learning() error {
+	if err := b.once.claim(b.Dispenser); err != nil {
+		return err
+	}
+	const usage = "learning <logins> <days> or learning off, for example learning 10 14d"
+	args, err := arguments(b.Dispenser, 1, 2, usage)
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 {
+		if args[0].Text != "off" {
+			return errAt(args[0], "learning: unexpected '%s'; expected: %s", args[0].Text, usage)
+		}
+		b.policy.Learning = &policy.Learning{}
+		return nil
+	}
+	logins, err := points(args[0].Text)
+	if err != nil {
+		return errAt(args[0], "learning: the number of logins %w; got '%s'", err, args[0].Text)
+	}
+	days, err := points(strings.TrimSuffix(args[1].Text, "d"))
+	if err != nil {
+		return errAt(args[1], "learning: the number of days %w; got '%s'", err, args[1].Text)
+	}
+	b.policy.Learning = &policy.Learning{Logins: logins, Days: days}
+	return nil
+}
+
+// who says who is meant: by name, by group or by a matcher. Syntax:
+//
+//	always|never <m> | user <name>... | group <name>...
+func (b *policyBlock) who(w *policy.Who, sets *caddyhttp.RawMatcherSets) error {
+	ahead := *b.Dispenser
+	if !ahead.NextArg() || ahead.Val() != "user" && ahead.Val() != "group" {
+		return b.matchers(sets)
+	}
+	word := b.Token()
+	args, err := arguments(b.Dispenser, 2, 0, word.Text+" user <name>..., for example "+word.Text+" user alice")
+	if err != nil {
+		return err
+	}
+	for _, arg := range args[1:] {
+		if args[0].Text == "group" {
+			w.Groups = append(w.Groups, arg.Text)
+			continue
+		}
+		folded := account.Fold(arg.Text)
+		if folded == "" {
+			return errAt(arg, "%s user: '%s' cannot be a user name", word.Text, arg.Text)
+		}
+		w.Users = append(w.Users, folded)
+	}
+	return nil
+}
+
+// remember reads for how long a browser can be remembered.
+func (b *policyBlock) remember(arg caddyfile.Token) error {
+	var d caddy.Duration
+	if arg.Text != "off" {
+		var err error
+		if d, err = positiveDuration(arg.Text); err != nil {
+			return err
+		}
+		if err := handler.CheckRemember(d); err != nil {
+			return err
+		}
+	}
+	b.policy.Remember = &d
+	return nil
+}
+
+// again lists what asks the policy once more inside a session. Syntax:
+//
+//	again ip|country|browser...
+func (b *policyBlock) again() error {
+	if err := b.once.claim(b.Dispenser); err != nil {
+		return err
+	}
+	args, err := arguments(b.Dispenser, 1, 3, "again ip|country|browser, for example again country browser")
+	if err != nil {
+		return err
+	}
+	for _, arg := range args {
+		if err := checkOneOf(arg.Text, "ip", "country", "browser"); err != nil {
+			return errAt(arg, "again %w; got '%s'", err, arg.Text)
+		}
+		b.policy.Again = append(b.policy.Again, arg.Text)
+	}
+	return nil
+}
+
+// policyOfLogin reads the policy of one login, which cannot say what holds
+// inside a session: that is the handler's.
+func (d *directive) policyOfLogin() (*handler.Policy, error) {
+	start := d.Token()
+	p, err := d.policy()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(p.Again) > 0:
+		return nil, errAt(start, "policy: again concerns whole sessions, and stands in the policy of two_factor, not in that of a login")
+	case p.Remember != nil:
+		return nil, errAt(start, "policy: remember holds for all logins, and stands in the policy of two_factor, not in that of one login")
+	}
+	return p, nil
+}
+
+// policyOfRoute reads the policy of a step-up. What lasts longer than a request
+// has no place there.
+func (d *directive) policyOfRoute() (*handler.Policy, error) {
+	start := d.Token()
+	p, err := d.policy()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(p.Again) > 0:
+		return nil, errAt(start, "policy: again concerns whole sessions, and stands in the policy of two_factor, not in that of a step_up")
+	case p.Remember != nil:
+		return nil, errAt(start, "policy: a remembered browser never stands for a step-up (rule 21): remember has no place in a step_up")
+	}
+	return p, nil
+}
