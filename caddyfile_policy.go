@@ -21,6 +21,8 @@ type policyBlock struct {
 	once   singles
 	// points are the tokens of the signals that have points.
 	points map[string]caddyfile.Token
+	// replayed says that no request is there that a matcher could match.
+	replayed bool
 }
 
 // policy reads when a code is asked for. Syntax:
@@ -41,8 +43,13 @@ type policyBlock struct {
 //
 // The preset is what the rules begin with. Without a policy it is unfamiliar.
 func (d *directive) policy() (*handler.Policy, error) {
-	start := d.Token()
-	b := &policyBlock{directive: d, policy: new(handler.Policy), once: singles{}, points: map[string]caddyfile.Token{}}
+	b := &policyBlock{directive: d}
+	return b.read()
+}
+
+func (b *policyBlock) read() (*handler.Policy, error) {
+	d, start := b.directive, b.Token()
+	b.policy, b.once, b.points = new(handler.Policy), singles{}, map[string]caddyfile.Token{}
 	if d.NextArg() {
 		b.policy.Preset = d.Val()
 		if err := checkOneOf(d.Val(), policy.EveryLogin, policy.OnNewDevice, policy.OnNewIP, policy.Unfamiliar); err != nil {
@@ -94,7 +101,7 @@ func (b *policyBlock) subdirective() error {
 	case "learning":
 		return b.learning()
 	case "trust":
-		return b.matchers(&p.TrustRaw)
+		return b.byMatcher(&p.TrustRaw)
 	case "always":
 		return b.who(&p.Always, &p.AlwaysRaw)
 	case "never":
@@ -219,7 +226,7 @@ func (b *policyBlock) learning() error {
 func (b *policyBlock) who(w *policy.Who, sets *caddyhttp.RawMatcherSets) error {
 	ahead := *b.Dispenser
 	if !ahead.NextArg() || ahead.Val() != "user" && ahead.Val() != "group" {
-		return b.matchers(sets)
+		return b.byMatcher(sets)
 	}
 	word := b.Token()
 	args, err := arguments(b.Dispenser, 2, 0, word.Text+" user <name>..., for example "+word.Text+" user alice")
@@ -238,6 +245,14 @@ func (b *policyBlock) who(w *policy.Who, sets *caddyhttp.RawMatcherSets) error {
 		w.Users = append(w.Users, folded)
 	}
 	return nil
+}
+
+// byMatcher reads a matcher, where there are requests to match.
+func (b *policyBlock) byMatcher(sets *caddyhttp.RawMatcherSets) error {
+	if b.replayed {
+		return b.Errf("%s by a matcher cannot be replayed, since a record of logins has no requests to match: leave it out, or name users and groups with always and never", b.Val())
+	}
+	return b.matchers(sets)
 }
 
 // remember reads for how long a browser can be remembered.

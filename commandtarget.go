@@ -185,15 +185,20 @@ func openStoreFile(ctx context.Context, path string) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := filepath.Dir(path)
-	if !hasKeyFile(keys) {
-		keys = dataDir()
-	}
-	b, err := openStopped(ctx, &App{StoreRaw: raw}, keys)
+	b, err := openStopped(ctx, &App{StoreRaw: raw}, keyDirOf(path))
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// keyDirOf is the folder of the key and the audit log that go with a store's
+// file: its own, or Caddy's data directory.
+func keyDirOf(path string) string {
+	if dir := filepath.Dir(path); hasKeyFile(dir) {
+		return dir
+	}
+	return dataDir()
 }
 
 // openStopped provisions the app outside of any config and opens its store,
