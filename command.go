@@ -27,6 +27,7 @@ Manages the accounts of the two_factor module, their factors and sessions.
 The commands speak to a running Caddy through its admin API. If none runs at
 the admin address of the config, they work on the store itself, as the config
 names it. With --address only the admin API is used, with --store only the file.
+The report reads the audit log alone.
 `
 
 const importLong = `
@@ -59,7 +60,7 @@ seen is forgotten after 90 days.
 // setUpCommand gives the command its subcommands. By itself it shows its help;
 // a subcommand that there is not is an error.
 func setUpCommand(cmd *cobra.Command) {
-	cmd.AddCommand(importCommand(), accountsCommand(), revokeCommand(), devicesCommand())
+	cmd.AddCommand(importCommand(), accountsCommand(), revokeCommand(), devicesCommand(), reportCommand())
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {

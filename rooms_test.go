@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"sms":       nil,
 	"mail":      nil,
 	"geo":       nil,
+	"report":    {"policy"},
 	"store":     {"account", "internal/seal"},
 	"challenge": {"account", "store", "sms", "internal/seal"},
 	"handler":   {"policy", "challenge", "account", "store", "page", "internal"},
@@ -31,7 +32,7 @@ var rooms = map[string][]string{
 
 // knowNoCaddy are the folders that know nothing of Caddy, so that their tests
 // take milliseconds.
-var knowNoCaddy = []string{"account", "policy", "store", "challenge", "page", "geo"}
+var knowNoCaddy = []string{"account", "policy", "store", "challenge", "page", "geo", "report"}
 
 func TestEveryRoomImportsOnlyWhatItMay(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
