@@ -54,14 +54,14 @@ func (r *Report) HTML(w io.Writer) error {
 // cards are the figures of the recorded policy that people look for first.
 func (r *Report) cards() []card {
 	f := &r.Policies[0]
-	verb := "asked for a code"
+	would := ""
 	if r.Enforced == 0 {
-		verb = "would have been asked for a code"
+		would = "would have been "
 	}
 	list := []card{
-		{share(f.Asked, f.Logins), "of " + number(f.Logins) + " logins " + verb},
+		{share(f.Asked, f.Logins), "of " + number(f.Logins) + " logins " + would + "asked for a code"},
 		{number(f.UsersAsked), "of " + number(f.Users) + " users were among them"},
-		{number(f.Refused), "logins refused by score"},
+		{number(f.Refused), "logins " + would + "refused by score"},
 	}
 	if r.Price != nil {
 		list = append(list, card{r.Price.show(f.CostAtMost), "at most for texts, at " + r.Price.show(r.Price.PerText) + " each"})

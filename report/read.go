@@ -38,7 +38,7 @@ type Progress func(read, all int64)
 
 // Read reads the audit log in a folder, with what was put aside of it. Lines that
 // are cut, damaged or too long are counted and skipped. It keeps what it needs of
-// each login, about half a kilobyte. The error wraps [ErrNoLog] if there is none.
+// each login, about a kilobyte. The error wraps [ErrNoLog] if there is none.
 func Read(ctx context.Context, folder string, progress Progress) (*Log, error) {
 	files, err := openFiles(folder)
 	if err != nil {
