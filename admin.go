@@ -25,6 +25,7 @@ const (
 	adminSeen     = "/two_factor/seen"
 	adminRevoke   = "/two_factor/revoke"
 	adminDevices  = "/two_factor/devices"
+	adminExplain  = "/two_factor/explain"
 )
 
 // AdminAPI are the routes of Caddy's admin API for accounts:
@@ -47,6 +48,11 @@ const (
 //     "anna", "all": true}, application/json, of at most 16 KiB, and answers
 //     with those that were forgotten. 404 if there is no such account or
 //     device: nothing is forgotten then.
+//   - POST /two_factor/explain[?instance=NAME] takes {"user": "anna", "ip":
+//     "192.0.2.7", "user_agent": "…", "device": "known|none|stolen", "time":
+//     RFC 3339, "login": N or "step_up": N}, application/json, of at most 64 KiB,
+//     all but the user optional. It answers with what the policy would decide on
+//     such a login, with every signal, and changes nothing.
 type AdminAPI struct{}
 
 // CaddyModule returns the module's information.
@@ -63,6 +69,7 @@ func (AdminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: adminAccounts, Handler: caddy.AdminHandlerFunc(serveAccounts)},
 		{Pattern: adminSeen, Handler: caddy.AdminHandlerFunc(serveSeen)},
 		{Pattern: adminImport, Handler: caddy.AdminHandlerFunc(serveImport)},
+		{Pattern: adminExplain, Handler: caddy.AdminHandlerFunc(serveExplain)},
 		{Pattern: adminRevoke, Handler: caddy.AdminHandlerFunc(serveRevoke)},
 		{Pattern: adminDevices, Handler: caddy.AdminHandlerFunc(serveDevices)},
 	}
@@ -230,6 +237,45 @@ func serveRevoke(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusOK, result)
 	case errors.As(err, &strangers):
 		return apiError(http.StatusNotFound, "%v", err)
+	case errors.As(err, &input):
+		return apiError(http.StatusBadRequest, "%v", err)
+	default:
+		return apiError(http.StatusServiceUnavailable, "%v", err)
+	}
+}
+
+func serveExplain(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return apiError(http.StatusMethodNotAllowed, "a login is explained by POST")
+	}
+	// A web page cannot send this type to another site without being asked.
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		return apiError(http.StatusUnsupportedMediaType, "want application/json")
+	}
+	ask, err := readExplain(http.MaxBytesReader(w, r.Body, maxExplainBytes))
+	if err != nil {
+		return apiError(http.StatusBadRequest, "%v", err)
+	}
+	app, lease, err := activeLease()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+
+	instance := cmp.Or(r.URL.Query().Get("instance"), defaultName)
+	if err := checkInstance(instance, app.instances.names()); err != nil {
+		return apiError(http.StatusBadRequest, "%v", err)
+	}
+	gate := app.instances.gate(instance)
+	if gate == nil {
+		return apiError(http.StatusNotFound, "the running config has no instance %s", instance)
+	}
+	x := explainer{gate: gate, parts: lease.Parts(), now: time.Now(), events: lease.from.events, by: byAdminAPI, from: remoteIP(r)}
+	result, err := x.run(r.Context(), ask)
+	var input *inputError
+	switch {
+	case err == nil:
+		return writeJSON(w, http.StatusOK, result)
 	case errors.As(err, &input):
 		return apiError(http.StatusBadRequest, "%v", err)
 	default:

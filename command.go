@@ -60,7 +60,7 @@ seen is forgotten after 90 days.
 // setUpCommand gives the command its subcommands. By itself it shows its help;
 // a subcommand that there is not is an error.
 func setUpCommand(cmd *cobra.Command) {
-	cmd.AddCommand(importCommand(), accountsCommand(), revokeCommand(), devicesCommand(), reportCommand())
+	cmd.AddCommand(importCommand(), accountsCommand(), explainCommand(), revokeCommand(), devicesCommand(), reportCommand())
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {

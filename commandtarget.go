@@ -35,6 +35,7 @@ type backend interface {
 	importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error)
 	accounts(ctx context.Context, instance string) ([]accountView, error)
 	seen(ctx context.Context, instance string) ([]store.Seen, error)
+	explain(ctx context.Context, instance string, ask explainRequest) (explainResult, error)
 	revoke(ctx context.Context, instance string, users []string) (revokeResult, error)
 	devices(ctx context.Context, instance, user string) (deviceList, error)
 	forgetDevices(ctx context.Context, instance string, r devicesRequest) (deviceList, error)
@@ -134,25 +135,33 @@ func openConfigured(ctx context.Context, config []byte) (backend, error) {
 			return nil, fmt.Errorf("reading the config of two_factor: %w", err)
 		}
 	}
-	// A command asks nobody where an address is, and must not fail for a
-	// database that is gone.
+	// All commands but one ask nobody where an address is, and must not fail for
+	// a database that is gone.
+	geoIP, lists := app.GeoIP, app.NetworkLists
 	app.GeoIP, app.NetworkLists = nil, nil
 	b, err := openStopped(ctx, app, dataDir())
 	if err != nil {
 		return nil, err
 	}
-	b.instances = configuredInstances(config)
+	b.instances, b.config, b.geoIP, b.lists = configuredInstances(config), config, geoIP, lists
 	return b, nil
 }
 
 // configuredInstances returns the names of the instances in a config, wherever
 // in it their handlers stand.
 func configuredInstances(config []byte) []string {
+	names := make(map[string]bool)
+	eachInstance(config, func(name string, _ map[string]any) { names[name] = true })
+	return slices.Sorted(maps.Keys(names))
+}
+
+// eachInstance calls a function with the handlers of a config, wherever in it
+// they stand, and their names.
+func eachInstance(config []byte, found func(name string, handler map[string]any)) {
 	var root any
 	if json.Unmarshal(config, &root) != nil {
-		return nil
+		return
 	}
-	names := make(map[string]bool)
 	var walk func(v any)
 	walk = func(v any) {
 		switch v := v.(type) {
@@ -163,7 +172,7 @@ func configuredInstances(config []byte) []string {
 		case map[string]any:
 			if v["handler"] == appName {
 				name, _ := v["name"].(string)
-				names[cmp.Or(name, defaultName)] = true
+				found(cmp.Or(name, defaultName), v)
 			}
 			for _, item := range v {
 				walk(item)
@@ -171,7 +180,6 @@ func configuredInstances(config []byte) []string {
 		}
 	}
 	walk(root)
-	return slices.Sorted(maps.Keys(names))
 }
 
 // openStoreFile works on a store's file, with the key that lies beside it or
@@ -234,6 +242,11 @@ type storeBackend struct {
 	cancel context.CancelFunc
 	// instances are those of the config; empty if they are not known.
 	instances []string
+	// config is the whole config, nil if it is not known; geoIP and lists are
+	// what of it the app was opened without.
+	config []byte
+	geoIP  []string
+	lists  []NetworkList
 }
 
 func (b *storeBackend) importFile(ctx context.Context, instance, region string, file io.Reader) (importResult, error) {

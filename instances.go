@@ -63,6 +63,19 @@ func (i *instances) add(g *handler.Gate) {
 	i.gates = append(i.gates, g)
 }
 
+// gate returns the gate of an instance; nil if there is none. Of several with
+// one name it is any, since they are the same in every setting.
+func (i *instances) gate(name string) *handler.Gate {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, g := range i.gates {
+		if g.Instance == name {
+			return g
+		}
+	}
+	return nil
+}
+
 // writeSeen has the watching gates write what they have seen, so that who reads
 // it reads all of it.
 func (i *instances) writeSeen() {

@@ -112,9 +112,12 @@ type auditEntry struct {
 	Policy    string           `json:"policy,omitempty"`
 	Reason    string           `json:"reason,omitempty"`
 	High      bool             `json:"high,omitempty"`
-	Facts     *policy.Facts    `json:"facts,omitempty"`
-	Reference string           `json:"reference,omitempty"`
-	Detail    string           `json:"detail,omitempty"`
+	// Factors are those that may answer, where High leaves only some.
+	Factors    []string           `json:"factors,omitempty"`
+	Thresholds *policy.Thresholds `json:"thresholds,omitempty"`
+	Facts      *policy.Facts      `json:"facts,omitempty"`
+	Reference  string             `json:"reference,omitempty"`
+	Detail     string             `json:"detail,omitempty"`
 }
 
 // auditLine is the event as one line of JSON, nil if its kind is only counted.
@@ -135,6 +138,7 @@ func auditLine(e *handler.Event) []byte {
 	if d := e.Decision; d != nil {
 		entry.Verdict, entry.Score, entry.Signals = d.Verdict, &d.Assessment.Score, d.Assessment.Signals
 		entry.Policy, entry.Reason, entry.High = d.Policy, harmless(d.Reason), d.High
+		entry.Factors, entry.Thresholds = d.Factors, &d.Thresholds
 	}
 	if e.Facts != nil {
 		f := *e.Facts

@@ -144,6 +144,7 @@ const (
 	Imported      Result = "import"
 	ImportRefused Result = "import_refused"
 	Listed        Result = "accounts_listed"
+	Explained     Result = "login_explained"
 	Done          Result = "done"
 
 	DevicesListed    Result = "devices_listed"
@@ -223,8 +224,8 @@ func Kinds() []KindInfo {
 			"after a right password the browser came with an old token of a remembered one: there is a copy of it; the device is forgotten, and `detail` is the beginning of its ID"},
 		{UserCreated, Warn, true, []Result{Imported}, "an import made an account"},
 		{UserUpdated, Warn, true, []Result{Imported}, "an import changed an account"},
-		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed, SessionsRevoked, DevicesListed, DevicesForgotten},
-			"an operator imported or listed accounts, ended the sessions of `user`, or listed or forgot the remembered browsers; `detail` says by what"},
+		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed, Explained, SessionsRevoked, DevicesListed, DevicesForgotten},
+			"an operator imported or listed accounts, had a login of `user` explained, ended the sessions of `user`, or listed or forgot the remembered browsers; `detail` says by what"},
 		{SystemStarted, Warn, true, []Result{Done}, "Caddy started with this module"},
 		{SystemReloaded, Warn, true, []Result{Done}, "Caddy loaded another config"},
 		{SystemStopped, Warn, true, []Result{Done}, "Caddy stopped, or the module left the config"},

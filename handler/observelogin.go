@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
-	"github.com/caddy-twofactor/caddy-twofactor/challenge"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/hold"
 	"github.com/caddy-twofactor/caddy-twofactor/policy"
 	"github.com/caddy-twofactor/caddy-twofactor/store"
@@ -173,26 +172,11 @@ func (g *Gate) wouldBe(s *sighting, folded, user string, now time.Time) (string,
 		acc = account.Account{Instance: g.Instance, ID: folded}
 	}
 	decision, err := g.observeDecision(ctx, parts, s, &acc, user, now)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case unknown && g.UnknownUser == RefuseUnknown:
-		return "refused: there is no account of this name; import it", nil
-	case unknown:
-		return "let in without a second factor: there is no account of this name", nil
 	}
-	switch decision.Verdict {
-	case policy.Allow:
-		return "let in without a second factor", nil
-	case policy.Challenge:
-		_, err := parts.Challenges.Open(&acc, g.Instance, account.SessionID{1}, account.PurposeLogin, "", now)
-		if errors.Is(err, challenge.ErrNoFactor) {
-			return "refused: the account has no factor that can be used", nil
-		}
-		return "asked for a code", err
-	default:
-		return "refused", nil
-	}
+	would, _, err := g.outcome(parts, &acc, !unknown, decision, now)
+	return would, err
 }
 
 // observeDecision decides as enforcing would. Of a login the decision is

@@ -30,14 +30,31 @@ type Decision struct {
 	// none.
 	High    bool     `json:"high,omitempty"`
 	Factors []string `json:"factors,omitempty"`
+	// Thresholds are what the score was measured by.
+	Thresholds Thresholds `json:"thresholds"`
 
 	Assessment Assessment `json:"assessment"`
+}
+
+// Thresholds are the scores from which something is done, 0 to 1000.
+type Thresholds struct {
+	// Challenge is the score from which a code is asked for; 0: always.
+	Challenge int `json:"challenge"`
+	// High is the score from which no browser is remembered and only HighFactors
+	// may answer, all if there are none; 0: never.
+	High        int      `json:"high,omitempty"`
+	HighFactors []string `json:"high_factors,omitempty"`
+	// Deny is the score from which the login is refused; 0: never.
+	Deny int `json:"deny,omitempty"`
 }
 
 // Decide decides. It looks at all signals, whatever decides in the end, and
 // changes nothing.
 func (p *Policy) Decide(f *Facts, h *History) Decision {
-	d := Decision{Policy: p.preset, Assessment: Assessment{Signals: make([]Signal, len(kinds))}}
+	d := Decision{
+		Policy: p.preset, Thresholds: Thresholds{p.challenge, p.high, p.highFactors, p.deny},
+		Assessment: Assessment{Signals: make([]Signal, len(kinds))},
+	}
 	asks, byOthers := "", 0
 	learning := p.learning.learning(h, f.Time)
 	for i := range kinds {
