@@ -19,8 +19,8 @@ func (g *globalOption) history() error {
 	if !blockOpens(g.Dispenser) {
 		return errAt(start, "history needs a block with shorten, forget or both")
 	}
-	rules, once := new(HistoryRules), singles{}
-	for nesting := g.Nesting(); g.NextBlock(nesting); {
+	rules, once, empty := new(HistoryRules), singles{}, true
+	for nesting := g.Nesting(); g.NextBlock(nesting); empty = false {
 		var err error
 		switch g.Val() {
 		case "shorten":
@@ -39,6 +39,9 @@ func (g *globalOption) history() error {
 		if err != nil {
 			return err
 		}
+	}
+	if empty {
+		return errAt(start, "the block of history is empty; it takes shorten, forget or both")
 	}
 	if err := rules.check(); err != nil {
 		return errAt(start, "%w", err)

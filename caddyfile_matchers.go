@@ -137,8 +137,13 @@ func checkSet(at caddyfile.Token, word string, set caddy.ModuleMap) error {
 	if len(set) == 0 {
 		return errAt(at, "the matcher of %s is empty, and would match every request; write * if that is meant", word)
 	}
-	if (word == "public" || word == "allow_path") && asksForField(set) {
-		return errAt(at, "%s cannot be told by %w", word, handler.ErrOpens)
+	if asksForField(set) {
+		switch word {
+		case "public", "allow_path":
+			return errAt(at, "%s cannot be told by %w", word, handler.ErrOpens)
+		case "trust", "always", "never":
+			return errAt(at, "%s cannot be told by %w", word, handler.ErrOwnField)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		switch string(set[name]) {

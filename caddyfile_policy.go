@@ -19,8 +19,8 @@ type policyBlock struct {
 	*directive
 	policy *handler.Policy
 	once   singles
-	// points are the tokens of the signals that have points.
-	points map[string]caddyfile.Token
+	// points are the places of the signals that have points.
+	points map[string]string
 	// replayed says that no request is there that a matcher could match.
 	replayed bool
 }
@@ -49,7 +49,7 @@ func (d *directive) policy() (*handler.Policy, error) {
 
 func (b *policyBlock) read() (*handler.Policy, error) {
 	d, start := b.directive, b.Token()
-	b.policy, b.once, b.points = new(handler.Policy), singles{}, map[string]caddyfile.Token{}
+	b.policy, b.once, b.points = new(handler.Policy), singles{}, map[string]string{}
 	if d.NextArg() {
 		b.policy.Preset = d.Val()
 		if err := checkOneOf(d.Val(), policy.EveryLogin, policy.OnNewDevice, policy.OnNewIP, policy.Unfamiliar); err != nil {
@@ -62,10 +62,14 @@ func (b *policyBlock) read() (*handler.Policy, error) {
 	if b.policy.Preset == "" && !blockOpens(d.Dispenser) {
 		return nil, errAt(start, "policy needs a word (every_login, new_device, new_ip or unfamiliar), a block, or both")
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
+	opens, empty := blockOpens(d.Dispenser), true
+	for nesting := d.Nesting(); d.NextBlock(nesting); empty = false {
 		if err := b.subdirective(); err != nil {
 			return nil, err
 		}
+	}
+	if opens && empty {
+		return nil, errAt(start, "the block of policy is empty; remove it, or say in it what differs, for example points new_country 50")
 	}
 	// With whatever data there may be: what depends on them is said at the start.
 	if err := b.check(); err != nil {
@@ -132,9 +136,9 @@ func (b *policyBlock) signal() error {
 		return errAt(name, "points: there is no signal '%s': there are %s", name.Text, strings.Join(names, ", "))
 	}
 	if before, ok := b.points[name.Text]; ok {
-		return errAt(name, "points %s is already specified at line %d", name.Text, before.Line)
+		return errAt(name, "points %s is already specified at %s", name.Text, before)
 	}
-	b.points[name.Text] = name
+	b.points[name.Text] = place(b.Dispenser)
 	n, err := points(args[1].Text)
 	if err != nil {
 		return errAt(args[1], "points %s %w; got '%s'", name.Text, err, args[1].Text)
@@ -296,15 +300,23 @@ func (b *policyBlock) again() error {
 func (d *directive) policyOfLogin() (*handler.Policy, error) {
 	start := d.Token()
 	p, err := d.policy()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case len(p.Again) > 0:
-		return nil, errAt(start, "policy: again concerns whole sessions, and stands in the policy of two_factor, not in that of a login")
-	case p.Remember != nil:
-		return nil, errAt(start, "policy: remember holds for all logins, and stands in the policy of two_factor, not in that of one login")
+	}
+	if err := checkLoginPolicy(p); err != nil {
+		return nil, errAt(start, "policy: %w", err)
 	}
 	return p, nil
+}
+
+func checkLoginPolicy(p *handler.Policy) error {
+	if len(p.Again) > 0 {
+		return errors.New("again concerns whole sessions, and stands in the policy of two_factor, not in that of a login")
+	}
+	if p.Remember != nil {
+		return errors.New("remember holds for all logins, and stands in the policy of two_factor, not in that of one login")
+	}
+	return nil
 }
 
 // policyOfRoute reads the policy of a step-up. What lasts longer than a request
@@ -312,13 +324,21 @@ func (d *directive) policyOfLogin() (*handler.Policy, error) {
 func (d *directive) policyOfRoute() (*handler.Policy, error) {
 	start := d.Token()
 	p, err := d.policy()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case len(p.Again) > 0:
-		return nil, errAt(start, "policy: again concerns whole sessions, and stands in the policy of two_factor, not in that of a step_up")
-	case p.Remember != nil:
-		return nil, errAt(start, "policy: a remembered browser never stands for a step-up (rule 21): remember has no place in a step_up")
+	}
+	if err := checkRoutePolicy(p); err != nil {
+		return nil, errAt(start, "policy: %w", err)
 	}
 	return p, nil
+}
+
+func checkRoutePolicy(p *handler.Policy) error {
+	switch {
+	case len(p.Again) > 0:
+		return errors.New("again concerns whole sessions, and stands in the policy of two_factor, not in that of a step_up")
+	case p.Remember != nil:
+		return errors.New("a remembered browser never stands for a step-up (rule 21): remember has no place in a step_up")
+	}
+	return nil
 }

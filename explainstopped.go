@@ -3,6 +3,7 @@ package twofactor
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,7 +82,7 @@ func compileUnasked(h *Handler, places handler.Places) error {
 			return nil
 		}
 		p.TrustSets, p.AlwaysSets, p.NeverSets = unaskedSets(p.TrustRaw), unaskedSets(p.AlwaysRaw), unaskedSets(p.NeverRaw)
-		if err := p.Compile(data); err != nil {
+		if err := errors.Join(foldUsers(p), p.Compile(data)); err != nil {
 			return fmt.Errorf("%spolicy: %w", where, err)
 		}
 		return nil

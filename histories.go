@@ -36,9 +36,17 @@ func (r *HistoryRules) check() error {
 		return errors.New("history: a time must not be negative")
 	}
 	if p := r.retention(); p.Shorten > p.Forget {
-		return fmt.Errorf("history: what is forgotten after %s cannot be shortened after %s", p.Forget, p.Shorten)
+		return fmt.Errorf("history: what is forgotten after %s cannot be shortened after %s: give both, shorten no longer than forget", inDays(p.Forget), inDays(p.Shorten))
 	}
 	return nil
+}
+
+// inDays writes a duration as operators do, in days if it is whole ones.
+func inDays(d time.Duration) string {
+	if day := 24 * time.Hour; d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return d.String()
 }
 
 func (r *HistoryRules) retention() policy.Retention {

@@ -1,11 +1,13 @@
 package twofactor
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
 	"github.com/caddy-twofactor/caddy-twofactor/policy"
 )
@@ -22,20 +24,14 @@ func (h *Handler) loadPolicies(ctx caddy.Context, places handler.Places) error {
 	}
 	for i := range h.Logins {
 		if p := h.Logins[i].Policy; p != nil {
-			if len(p.Again) > 0 || p.Remember != nil {
-				return fmt.Errorf("login %d: policy: again and remember hold for all logins: they stand in the policy of the handler", i+1)
-			}
-			if err := loadPolicy(ctx, p, data); err != nil {
+			if err := errors.Join(checkLoginPolicy(p), loadPolicy(ctx, p, data)); err != nil {
 				return fmt.Errorf("login %d: policy: %w", i+1, err)
 			}
 		}
 	}
 	for i := range h.StepUps {
 		if p := h.StepUps[i].Policy; p != nil {
-			if len(p.Again) > 0 || p.Remember != nil {
-				return fmt.Errorf("step_up %d: policy: again and remember hold for whole sessions: they stand in the policy of the handler", i+1)
-			}
-			if err := loadPolicy(ctx, p, data); err != nil {
+			if err := errors.Join(checkRoutePolicy(p), loadPolicy(ctx, p, data)); err != nil {
 				return fmt.Errorf("step_up %d: policy: %w", i+1, err)
 			}
 		}
@@ -54,5 +50,23 @@ func loadPolicy(ctx caddy.Context, p *handler.Policy, data policy.Data) error {
 			return err
 		}
 	}
+	if err := foldUsers(p); err != nil {
+		return err
+	}
 	return p.Compile(data)
+}
+
+// foldUsers folds the names that a policy has, as those of accounts are.
+func foldUsers(p *handler.Policy) error {
+	for _, w := range []struct {
+		word  string
+		names []string
+	}{{"always", p.Always.Users}, {"never", p.Never.Users}} {
+		for i, name := range w.names {
+			if w.names[i] = account.Fold(name); w.names[i] == "" {
+				return fmt.Errorf("%s: %s cannot be a user name", w.word, clip(name))
+			}
+		}
+	}
+	return nil
 }

@@ -76,7 +76,7 @@ func (g *Gate) Explain(ctx context.Context, parts *Parts, q Question) (Explanati
 	if err != nil {
 		return e, err
 	}
-	f := g.factsOf(client{q.Address.String(), bounded(q.UserAgent, maxAgent)}, q.User, &acc, matched{}, q.Time)
+	f := g.factsOf(client{q.Address.String(), bounded(q.UserAgent, maxAgent)}, q.User, &acc, p, matched{}, q.Time)
 	if f.Device, err = g.deviceOf(q); err != nil {
 		return e, err
 	}

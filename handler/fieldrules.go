@@ -39,6 +39,8 @@ const (
 	ruleToken
 	// ruleOpens may not ask for a field.
 	ruleOpens
+	// rulePolicy says when a code is asked for, and may not either.
+	rulePolicy
 )
 
 // beyondCap is a rule that could not be decided in the part of the body that
@@ -65,6 +67,8 @@ func (g *Gate) findFieldRules() error {
 		case !asksForFields(sets):
 		case rule.kind == ruleOpens:
 			err = errors.Join(err, fmt.Errorf("%s cannot be told by %w", rule.name, ErrOpens))
+		case rule.kind == rulePolicy:
+			err = errors.Join(err, fmt.Errorf("%s cannot be told by %w", rule.name, ErrOwnField))
 		default:
 			rules[&sets[0]] = &rule
 		}
@@ -83,11 +87,29 @@ func (g *Gate) findFieldRules() error {
 	for i := range g.Tokens {
 		add(g.Tokens[i].Match, fieldRule{name: fmt.Sprintf("token %d", i+1), kind: ruleToken})
 	}
+	addPolicy := func(where string, p *Policy) {
+		if p == nil {
+			return
+		}
+		add(p.TrustSets, fieldRule{name: where + "policy: trust", kind: rulePolicy})
+		add(p.AlwaysSets, fieldRule{name: where + "policy: always", kind: rulePolicy})
+		add(p.NeverSets, fieldRule{name: where + "policy: never", kind: rulePolicy})
+	}
+	addPolicy("", g.Policy)
+	for i := range g.Logins {
+		addPolicy(fmt.Sprintf("login %d: ", i+1), g.Logins[i].Policy)
+	}
+	for i := range g.StepUps {
+		addPolicy(fmt.Sprintf("step_up %d: ", i+1), g.StepUps[i].Policy)
+	}
 	if len(rules) > 0 {
 		g.fieldRules = rules
 	}
 	return err
 }
+
+// ErrOwnField says why no rule of a policy may ask for a field.
+var ErrOwnField = errors.New("two_factor_field: who logs in writes the fields of the request, and would say by one whether a code is asked for; tell it by the client's address (client_ip), by path, or by user and group")
 
 // ErrOpens says why a rule that opens something may not ask for a field.
 var ErrOpens = errors.New("two_factor_field: a field can stand beyond the 65536 bytes of a body that are read before it is forwarded, and this rule opens something; tell it by path, method or header")

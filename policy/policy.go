@@ -123,8 +123,13 @@ func (p *Policy) canAsk() error {
 		return fmt.Errorf("deny %d: from challenge %d on a code is asked for, so that deny must be higher; without a code nobody gets in by challenge 0", p.deny, p.challenge)
 	}
 	most := 0
-	for _, n := range p.points {
-		most += n
+	for i, n := range p.points {
+		switch {
+		case p.has(i) || p.unknown == UnknownNew:
+			most += n
+		case p.unknown == "" && p.asked[i]:
+			return nil // For want of data it asks by itself.
+		}
 	}
 	if p.challenge <= most || p.learning.Logins > 0 || !p.always.IsZero() || p.unknown == UnknownChallenge {
 		return nil

@@ -201,3 +201,28 @@ func TestRulesThatCannotBeMeantAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestPointsThatNoDataCanBringDoNotMakeAPolicyAsk(t *testing.T) {
+	n := func(n int) *int { return &n }
+	off := &policy.Learning{}
+	all := policy.Data{Country: true, Location: true, Network: true, Anonymous: true}
+	for _, tt := range []struct {
+		name  string
+		rules policy.Rules
+		data  policy.Data
+		good  bool
+	}{
+		{"with all data", policy.Rules{Challenge: n(850), Learning: off}, all, true},
+		{"with all data, one more", policy.Rules{Challenge: n(851), Learning: off}, all, false},
+		{"without data", policy.Rules{Challenge: n(660), Learning: off}, policy.Data{}, true},
+		{"without data, one more", policy.Rules{Challenge: n(661), Learning: off}, policy.Data{}, false},
+		{"where the unknown counts as new", policy.Rules{Challenge: n(850), Learning: off, Unknown: policy.UnknownNew}, policy.Data{}, true},
+		{"where the unknown asks", policy.Rules{Challenge: n(1000), Learning: off, Unknown: policy.UnknownChallenge}, policy.Data{}, true},
+		{"where a country was asked for", policy.Rules{Challenge: n(1000), Learning: off, Points: map[string]int{policy.NewCountry: 1}}, policy.Data{}, true},
+		{"where it was, and nobody shall mind", policy.Rules{Challenge: n(1000), Learning: off, Unknown: policy.UnknownIgnore, Points: map[string]int{policy.NewCountry: 1}}, policy.Data{}, false},
+	} {
+		if _, err := policy.New(tt.rules, tt.data); (err == nil) != tt.good {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
