@@ -310,8 +310,11 @@ func (d *directive) policyOfLogin() (*handler.Policy, error) {
 }
 
 func checkLoginPolicy(p *handler.Policy) error {
-	if len(p.Again) > 0 {
+	switch {
+	case len(p.Again) > 0:
 		return errors.New("again concerns whole sessions, and stands in the policy of two_factor, not in that of a login")
+	case p.Remember != nil:
+		return errors.New("remember holds for all logins, and stands in the policy of two_factor, not in that of one login")
 	}
 	if p.Remember != nil {
 		return errors.New("remember holds for all logins, and stands in the policy of two_factor, not in that of one login")

@@ -46,6 +46,7 @@ func TestABadPolicyInJSONIsRefusedByItsPlace(t *testing.T) {
 		{"again by something else", `{"again": ["moon"]}`, "", "", `policy: again "moon"`},
 		{"again by a country that nobody tells", `{"again": ["country"]}`, "", "", "no database tells countries"},
 		{"again in a login", "", `{"again": ["ip"]}`, "", "login 2: policy: again concerns whole sessions"},
+		{"remember in a login", "", `{"remember": "1d"}`, "", "login 2: policy: remember holds for all logins"},
 		{"again in a step-up", "", "", `{"again": ["ip"]}`, "step_up 1: policy: again concerns whole sessions"},
 		{"remember in a step-up", "", "", `{"remember": "1d"}`, "step_up 1: policy: a remembered browser never stands for a step-up"},
 		{"a name that is none", `{"always": {"users": [" "]}}`, "", "", `policy: always: " " cannot be a user name`},
