@@ -64,6 +64,8 @@ type App struct {
 	// end ends what runs besides requests: the trying of the login pages, and
 	// the look at the files of networks.
 	end context.CancelFunc
+	// aged is closed when no history is aged any more; nil before the start.
+	aged chan struct{}
 }
 
 // SMSProvider is one provider of texts, under a name of the operator's.
@@ -177,6 +179,7 @@ func (a *App) Start() error {
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.end = cancel
 	go tryLoginPages(ctx, found, a.logger)
+	a.aged = make(chan struct{})
 	go a.ageHistories(ctx)
 	if a.geo != nil {
 		go a.geo.Watch(ctx)
@@ -189,6 +192,8 @@ func (a *App) Start() error {
 func (a *App) Stop() error {
 	if a.end != nil {
 		a.end()
+		// It ends between two steps; what it is at, the store must be there for.
+		<-a.aged
 	}
 	return a.shared.stop()
 }

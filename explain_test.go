@@ -210,6 +210,34 @@ func utc(f policy.Facts) policy.Facts {
 	return f
 }
 
+func TestALoginOfARememberedBrowserIsExplainedAsItIsLogged(t *testing.T) {
+	x := explainSite(t, "")
+	clock := x.clock()
+	browser := x.comes("192.0.2.7", chrome)
+	if r := browser.password(bob, bobPassword); r.location() != codePage {
+		t.Fatal(words(r))
+	}
+	browser.submit(browser.get(codePage), codeField, ticks(x.textCode()))
+	name, copied := browser.device()
+	for i, device := range []string{"known", "known", "stolen"} {
+		got := x.explain(t, bob, "--ip", "192.0.2.7", "--user-agent", chrome, "--device", device)
+		if device == "stolen" {
+			browser = x.comes("192.0.2.7", chrome)
+			browser.setCookie(name, copied)
+			clock.pass(account.DeviceGrace + time.Second)
+		}
+		browser.password(bob, bobPassword)
+		list := x.decisions(t)
+		if len(list) != i+2 {
+			t.Fatalf("the audit log tells of %d decisions", len(list))
+		}
+		e, d := list[i+1], got.Decision
+		if e.Verdict != d.Verdict || *e.Score != d.Assessment.Score || !slices.Equal(e.Signals, d.Assessment.Signals) || e.Facts.Device != policy.Device(device) {
+			t.Errorf("login %d: explained as\n%+v\nand then\n%+v", i+1, d, e)
+		}
+	}
+}
+
 func TestALoginThatIsOnlyObservedIsExplainedAsItIsLogged(t *testing.T) {
 	x := explainSite(t, "mode observe")
 	for i, agent := range []string{chrome, chrome, firefox} {

@@ -109,6 +109,9 @@ func (r *explainResult) thresholds() string {
 	if t.Deny > 0 {
 		text += fmt.Sprintf("; from %d on nobody gets in", t.Deny)
 	}
+	if t.High > 0 || t.Deny > 0 {
+		return text + ". Above the first threshold, points for failed passwords do not count."
+	}
 	return text + "."
 }
 

@@ -66,6 +66,7 @@ func (a *App) retention() policy.Retention { return a.History.retention() }
 // ageHistories shortens and forgets what is old, of accounts too that nobody
 // uses any more, until the context ends.
 func (a *App) ageHistories(ctx context.Context) {
+	defer close(a.aged)
 	tick := time.NewTicker(ageEach)
 	defer tick.Stop()
 	for {

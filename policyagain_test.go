@@ -121,6 +121,18 @@ func TestAStepUpWithAPolicyAsksOnlyWhereThatSaysSo(t *testing.T) {
 	}
 }
 
+func TestAStepUpsPolicyAlsoSaysWhichFactorsMayAnswer(t *testing.T) {
+	app, s := knownSite(t, "policy {\n"+quietly+"}\nstep_up /contacts/export* {\npolicy {\n"+quietly+"high 100 totp\n}\n}")
+	c, w := s.browserAt(atHome, firefoxOnWindows)
+	c.asked()
+	w.ip = abroad
+	app.Reset()
+	r := c.get("/contacts/export")
+	if r.StatusCode != http.StatusForbidden || len(exports(app)) > 0 {
+		t.Fatalf("somebody with a phone alone: %d to %q", r.StatusCode, r.location())
+	}
+}
+
 func TestEachLoginMayHaveAPolicyOfItsOwn(t *testing.T) {
 	_, upstream := serveDemo(t, demoOptions())
 	s := newSite(t)

@@ -132,7 +132,7 @@ func (v *visit) decideAgain(p *Policy) (policy.Decision, error) {
 		return policy.Decision{}, err
 	}
 	d := p.rules.Decide(&f, &h)
-	v.again = &f
+	v.again, v.mayAnswer = &f, d.Factors
 	if d.Verdict != policy.Allow {
 		v.record(Event{Kind: LoginAssessed, Result: Result(d.Verdict), User: v.session.User, Account: v.session.Account, Decision: &d, Facts: &f, Detail: "in a session"})
 	}

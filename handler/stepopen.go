@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -115,6 +116,9 @@ func (v *visit) newStep(id account.RequestID, routes []string, once bool, action
 	ch, err := v.parts.Challenges.Open(&acc, v.g.Instance, v.sessionID, account.PurposeStepUp, "", v.now)
 	if err != nil {
 		return ch, nil, err
+	}
+	if !onlyFactors(&ch, &acc, v.mayAnswer) {
+		return ch, nil, fmt.Errorf("%w: at this score only %v may answer", challenge.ErrNoFactor, v.mayAnswer)
 	}
 	ch.Standing, ch.Request, ch.Routes, ch.Once, ch.Action = v.session.Standing, id, routes, once, action
 	ch.Expires = v.now.Add(v.g.Pending)

@@ -76,7 +76,10 @@ type visit struct {
 	// again are the facts of this request, where a policy was asked inside the
 	// session.
 	again *policy.Facts
-	body  *requestBody
+	// mayAnswer are the kinds of factors that may answer what it asks for; all if
+	// there are none.
+	mayAnswer []string
+	body      *requestBody
 	// said is what the request has of the fields that rules have asked for, and
 	// beyond are the rules that could not be decided. cutBy is nil if none of
 	// them is watched for.
