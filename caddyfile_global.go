@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-twofactor/caddy-twofactor/geo"
 )
 
 // globalOption reads the global option two_factor.
@@ -203,6 +205,9 @@ func (g *globalOption) geoIP() error {
 		if slices.Contains(g.app.GeoIP, arg.Text) {
 			return errAt(arg, "geoip names the file '%s' twice", arg.Text)
 		}
+		if err := checkFile(arg.Text, geo.CheckDatabase); err != nil {
+			return errAt(arg, "geoip: %w", err)
+		}
 		g.app.GeoIP = append(g.app.GeoIP, arg.Text)
 	}
 	return nil
@@ -225,10 +230,24 @@ func (g *globalOption) networkList() error {
 		if g.listed(kind, arg.Text) || slices.Contains(l.Files, arg.Text) {
 			return errAt(arg, "network_list %s names the file '%s' twice", kind, arg.Text)
 		}
+		if err := checkFile(arg.Text, func(path string) error { return geo.CheckList(geo.List{Kind: geo.Kind(kind), File: path}) }); err != nil {
+			return errAt(arg, "network_list %s: %w", kind, err)
+		}
 		l.Files = append(l.Files, arg.Text)
 	}
 	g.app.NetworkLists = append(g.app.NetworkLists, l)
 	return nil
+}
+
+// checkFile refuses a file that is there and is not what it should be, so that
+// the error has its line. The Caddyfile may be adapted elsewhere than it is used:
+// what is not there is refused at the start.
+func checkFile(path string, check func(path string) error) error {
+	path, err := replacePath(path)
+	if err != nil {
+		return nil // The start says so.
+	}
+	return check(path)
 }
 
 // listed reports whether a list of this kind stood before.

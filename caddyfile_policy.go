@@ -34,7 +34,7 @@ type policyBlock struct {
 //	    deny      <points>
 //	    unknown   challenge|new|ignore
 //	    learning  <logins> <days> | off
-//	    trust     <m>
+//	    trust     <m> | user <name>... | group <name>...
 //	    always    <m> | user <name>... | group <name>...
 //	    never     <m> | user <name>... | group <name>...
 //	    remember  <duration> | off
@@ -105,7 +105,7 @@ func (b *policyBlock) subdirective() error {
 	case "learning":
 		return b.learning()
 	case "trust":
-		return b.byMatcher(&p.TrustRaw)
+		return b.who(&p.Trust, &p.TrustRaw)
 	case "always":
 		return b.who(&p.Always, &p.AlwaysRaw)
 	case "never":
@@ -226,7 +226,7 @@ func (b *policyBlock) learning() error {
 
 // who says who is meant: by name, by group or by a matcher. Syntax:
 //
-//	always|never <m> | user <name>... | group <name>...
+//	trust|always|never <m> | user <name>... | group <name>...
 func (b *policyBlock) who(w *policy.Who, sets *caddyhttp.RawMatcherSets) error {
 	ahead := *b.Dispenser
 	if !ahead.NextArg() || ahead.Val() != "user" && ahead.Val() != "group" {
@@ -254,7 +254,7 @@ func (b *policyBlock) who(w *policy.Who, sets *caddyhttp.RawMatcherSets) error {
 // byMatcher reads a matcher, where there are requests to match.
 func (b *policyBlock) byMatcher(sets *caddyhttp.RawMatcherSets) error {
 	if b.replayed {
-		return b.Errf("%s by a matcher cannot be replayed, since a record of logins has no requests to match: leave it out, or name users and groups with always and never", b.Val())
+		return b.Errf("%s by a matcher cannot be replayed, since a record of logins has no requests to match: leave it out, or name users and groups", b.Val())
 	}
 	return b.matchers(sets)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/geo/geotest"
@@ -256,6 +257,7 @@ func TestRulesOfWhoIsAskedGoByNameGroupAndRequest(t *testing.T) {
 		{"never by matcher", quietly + "never {\nclient_ip 192.0.2.0/24\n}", [3]bool{false, false, true}},
 		{"a trusted address", quietly + "trust {\nclient_ip 203.0.113.0/24\n}", [3]bool{true, false, false}},
 		{"always by an alias", quietly + "always user Ali", [3]bool{true, true, true}},
+		{"a trusted user, by an alias", quietly + "trust user ali", [3]bool{true, false, false}},
 		{"another's rule", quietly + "always user bob@example.com", [3]bool{true, false, true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -405,4 +407,23 @@ func (f *forgetful) Tries(ctx context.Context, q store.TriesQuery, now time.Time
 		return store.TriesSeen{}, errForgetful
 	}
 	return f.Store.Tries(ctx, q, now)
+}
+
+func TestAFileThatIsNoDatabaseIsRefusedWithItsLine(t *testing.T) {
+	none := geotest.Write(t, "city.mmdb", []byte("<html>Too many requests</html>"))
+	list := geotest.Write(t, "tor.txt", []byte("192.0.2.1\n<html>\n"))
+	for _, tt := range []struct{ line, says string }{
+		{"geoip " + none, "is no database in MaxMind's format"},
+		{"network_list tor " + list, "line 2"},
+	} {
+		text := "{\n\ttwo_factor {\n\t\tstore file\n\t\t" + tt.line + "\n\t}\n}\n"
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+		if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "at Caddyfile:4") {
+			t.Errorf("%s: %v", tt.line, err)
+		}
+	}
+	there := "{\n\ttwo_factor {\n\t\tgeoip /nowhere/city.mmdb {env.TWO_FACTOR_NONE}\n\t}\n}\n"
+	if _, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(there), map[string]any{"filename": "Caddyfile"}); err != nil {
+		t.Errorf("a file that is on another machine: %v", err)
+	}
 }

@@ -61,7 +61,7 @@ func foldUsers(p *handler.Policy) error {
 	for _, w := range []struct {
 		word  string
 		names []string
-	}{{"always", p.Always.Users}, {"never", p.Never.Users}} {
+	}{{"trust", p.Trust.Users}, {"always", p.Always.Users}, {"never", p.Never.Users}} {
 		for i, name := range w.names {
 			if w.names[i] = account.Fold(name); w.names[i] == "" {
 				return fmt.Errorf("%s: %s cannot be a user name", w.word, clip(name))

@@ -36,6 +36,15 @@ type database struct {
 	complained atomic.Bool
 }
 
+// CheckDatabase refuses a file that is there and is no database; its error names
+// the file. One that is not there, or cannot be read, is left to [Open].
+func CheckDatabase(path string) error {
+	if _, err := openDatabase(path); errors.As(err, new(brokenError)) {
+		return err
+	}
+	return nil
+}
+
 // openDatabase reads a database and finds out what it tells. Its errors name
 // the file.
 func openDatabase(path string) (*database, error) {

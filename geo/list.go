@@ -24,6 +24,16 @@ type list struct {
 	asns []uint32
 }
 
+// CheckList refuses a file that is there and is no list; its error names the
+// file, and the line. One that is not there, or cannot be read, is left to
+// [Open].
+func CheckList(l List) error {
+	if _, err := openList(l); errors.As(err, new(brokenError)) {
+		return err
+	}
+	return nil
+}
+
 // openList reads a list. Its errors name the file, and the line.
 func openList(l List) (*list, error) {
 	data, info, err := readWhole(l.File, maxList)

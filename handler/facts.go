@@ -47,7 +47,7 @@ func (g *Gate) factsOf(c client, user string, acc *account.Account, p *Policy, t
 	return policy.Facts{
 		Time: now, User: user, Account: acc.ID, Group: acc.Group, Address: address,
 		Place: g.placeOf(address), Agent: g.Agents.read(c.userAgent), Changed: changedAt(acc),
-		Trusted: t.trusted, Always: t.always || names(p.Always.Users, acc), Never: t.never || names(p.Never.Users, acc),
+		Trusted: t.trusted || names(p.Trust.Users, acc), Always: t.always || names(p.Always.Users, acc), Never: t.never || names(p.Never.Users, acc),
 	}
 }
 

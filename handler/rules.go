@@ -15,9 +15,8 @@ import (
 type Policy struct {
 	policy.Rules
 
-	// TrustRaw are the requests whose address counts as familiar, whatever is
-	// known of it: the signals of address, network, country, travel and anonymous
-	// networks are quiet then. The others are not.
+	// TrustRaw are the requests whose place counts as familiar, beside those whom
+	// Trust names.
 	TrustRaw caddyhttp.RawMatcherSets `json:"trust_match,omitempty" caddy:"namespace=http.matchers"`
 	// AlwaysRaw are the requests by which everybody is asked, NeverRaw those by
 	// which nobody is, beside those whom Always and Never name.
@@ -51,6 +50,7 @@ func (p *Policy) Compile(data policy.Data) error {
 	// An account has aliases, of which the rules know nothing.
 	r.Always.Matched = len(p.AlwaysSets)+len(p.Always.Users) > 0
 	r.Never.Matched = len(p.NeverSets)+len(p.Never.Users) > 0
+	r.Trust.Matched = len(p.TrustSets)+len(p.Trust.Users) > 0
 	var err error
 	if p.rules, err = policy.New(r, data); err != nil {
 		return err

@@ -56,11 +56,11 @@ func (p *Policy) Decide(f *Facts, h *History) Decision {
 		Assessment: Assessment{Signals: make([]Signal, len(kinds))},
 	}
 	asks, byOthers := "", 0
-	learning := p.learning.learning(h, f.Time)
+	learning, trusted := p.learning.learning(h, f.Time), p.trust.are(f, f.Trusted)
 	for i := range kinds {
 		k := &kinds[i]
 		found := k.look(f, h)
-		if k.place && f.Trusted && found.state != Quiet {
+		if k.place && trusted && found.state != Quiet {
 			found = finding{Quiet, "trusted: " + found.reason}
 		}
 		s := Signal{Name: k.name, State: found.state, Reason: found.reason, Points: p.pointsOf(i, found.state)}

@@ -19,7 +19,7 @@ type Policy struct {
 	highFactors           []string
 	unknown               string
 	learning              Learning
-	always, never         Who
+	trust, always, never  Who
 	data                  Data
 }
 
@@ -63,7 +63,7 @@ func New(r Rules, data Data) (*Policy, error) {
 		}
 		p.learning = *r.Learning
 	}
-	p.always, p.never = r.Always, r.Never
+	p.trust, p.always, p.never = r.Trust, r.Always, r.Never
 	return p, p.canAsk()
 }
 

@@ -59,6 +59,10 @@ type Rules struct {
 	// asks for a code. Default: 10 logins or 14 days, with the presets
 	// every_login, new_device and new_ip none.
 	Learning *Learning `json:"learning,omitempty"`
+	// Trust says whose place counts as familiar, whatever is known of it: the
+	// signals of address, network, country, travel and anonymous networks are
+	// quiet then. The others are not.
+	Trust Who `json:"trust,omitzero"`
 	// Always says who is asked at every login, Never who is asked at none: the
 	// first wins. Deny goes before both.
 	Always Who `json:"always,omitzero"`
