@@ -186,7 +186,8 @@ func (d *demo) greeting() string {
   Try: sign in as each with the right and the wrong password; open /contacts
   in a second browser; press Back at the challenge; enter a wrong code; copy the
   cookies to another browser; on the contacts' page, download all as CSV, by
-  the link and by the form.
+  the link and by the form; tick the box at the code, sign out and in again:
+  this browser is asked no more, another one is.
 
   Ctrl-C ends all of it.
 
