@@ -28,6 +28,8 @@ type CheckRequest struct {
 	// the pending one's place if the code is right. Check sets its Factor and
 	// FactorAt.
 	Next account.Session
+	// Routes are those routes of a step-up that the code counts for.
+	Routes []string
 	// Learn changes the account's history if the code is right; nil leaves it.
 	Learn store.Learn
 	// Device is the browser that is to be remembered if the code is right, in the
@@ -152,6 +154,7 @@ func (s *Service) CheckStepUp(ctx context.Context, r CheckRequest, take bool) (R
 		Step:      m.step,
 		CodeHash:  m.hash,
 		Next:      r.Next.ID,
+		Routes:    r.Routes,
 		Take:      take,
 	}, now)
 	if err != nil {

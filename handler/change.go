@@ -3,6 +3,7 @@ package handler
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 	"github.com/caddy-twofactor/caddy-twofactor/policy"
+	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
 
 // Where the operator says so, a policy is asked once more inside a session when
@@ -30,11 +32,12 @@ func (v *visit) changeSteps() ([]*StepUp, error) {
 	if !p.again.any() {
 		return nil, nil
 	}
-	now := client{v.clientIP(), bounded(v.r.UserAgent(), maxAgent)}
+	now := v.client()
 	if now.ip == v.session.ClientIP && now.userAgent == v.session.UserAgent {
 		return nil, nil
 	}
-	if logout, err := v.matchesAll(v.g.Logout); logout || err != nil {
+	// A field by which a logout is told can stand at any address.
+	if logout, err := v.bare().matchesAll(v.g.Logout); logout || err != nil {
 		return nil, err
 	}
 	what := v.g.changed(client{v.session.ClientIP, v.session.UserAgent}, now)
@@ -42,8 +45,12 @@ func (v *visit) changeSteps() ([]*StepUp, error) {
 		return nil, nil
 	}
 	s := &StepUp{Key: changeKey(what), change: true, MaxAge: caddy.Duration(v.g.Absolute), Policy: p}
-	if !v.session.Steps.FreshAt(s.Key).IsZero() || v.g.unchanged.has(v.session.Standing, s.Key, v.now) {
+	if !v.session.Steps.FreshAt(s.Key).IsZero() {
 		return nil, nil
+	}
+	told, err := v.askMatchers(p)
+	if err != nil || v.g.unchanged.has(changeOf{v.session.Standing, s.Key, told}, v.now) {
+		return nil, err
 	}
 	return []*StepUp{s}, nil
 }
@@ -81,11 +88,30 @@ func (g *Gate) countryOf(ip string) string {
 	return g.placeOf(a).Country
 }
 
+// changePrefix begins the names of changes among the routes of a session.
+const changePrefix = "change-"
+
 // changeKey names a change among the routes of a session.
 func changeKey(what string) string {
 	sum := sha256.Sum256([]byte(what))
-	return "change-" + hex.EncodeToString(sum[:8])
+	return changePrefix + hex.EncodeToString(sum[:8])
 }
+
+// ownRoutes are those routes of a step-up that a code of this client counts for:
+// a copy of the session can have opened it elsewhere, and its change is not what
+// the code was given for.
+func (v *visit) ownRoutes(routes []string) []string {
+	own := ""
+	if what := v.g.changed(client{v.session.ClientIP, v.session.UserAgent}, v.client()); what != "" {
+		own = changeKey(what)
+	}
+	return slices.DeleteFunc(slices.Clone(routes), func(key string) bool {
+		return strings.HasPrefix(key, changePrefix) && key != own
+	})
+}
+
+// client is whoever sent the request.
+func (v *visit) client() client { return client{v.clientIP(), bounded(v.r.UserAgent(), maxAgent)} }
 
 // whereAsked leaves those routes of which the policy asks for a code. It returns
 // false if the request has been answered.
@@ -96,7 +122,11 @@ func (v *visit) whereAsked(routes []*StepUp) ([]*StepUp, bool, error) {
 			asked = append(asked, s)
 			continue
 		}
-		d, err := v.decideAgain(s.Policy)
+		told, err := v.askMatchers(s.Policy)
+		if err != nil {
+			return nil, false, v.refuse(page.Blocked, err)
+		}
+		d, err := v.decideAgain(s, told)
 		if err != nil {
 			return nil, false, v.refuse(page.StoreUnavailable, err)
 		}
@@ -105,7 +135,7 @@ func (v *visit) whereAsked(routes []*StepUp) ([]*StepUp, bool, error) {
 			asked = append(asked, s)
 		case policy.Allow:
 			if s.change {
-				v.g.unchanged.add(v.session.Standing, s.Key, v.now)
+				v.g.unchanged.add(changeOf{v.session.Standing, s.Key, told}, v.now)
 			}
 		default:
 			return nil, false, v.refuse(page.Denied, nil)
@@ -115,23 +145,26 @@ func (v *visit) whereAsked(routes []*StepUp) ([]*StepUp, bool, error) {
 }
 
 // decideAgain decides once more, inside a session.
-func (v *visit) decideAgain(p *Policy) (policy.Decision, error) {
+func (v *visit) decideAgain(s *StepUp, t matched) (policy.Decision, error) {
 	acc, err := v.parts.Store.Account(v.r.Context(), v.g.Instance, v.session.Account)
+	if errors.Is(err, store.ErrNotFound) {
+		// Whoever is let in without an account has no factor to be asked for.
+		if s.change && v.g.UnknownUser == AllowUnknown {
+			return policy.Decision{Verdict: policy.Allow}, nil
+		}
+		return policy.Decision{Verdict: policy.Challenge}, nil
+	}
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	t, err := v.askMatchers(p)
-	if err != nil {
-		return policy.Decision{}, err
-	}
-	f := v.g.factsOf(client{v.clientIP(), bounded(v.r.UserAgent(), maxAgent)}, v.session.User, &acc, p, t, v.now)
+	f := v.g.factsOf(v.client(), v.session.User, &acc, s.Policy, t, v.now)
 	// The session is this browser's.
 	f.Device = policy.DeviceKnown
 	h, err := v.g.historyOf(v.r.Context(), v.parts.Store, acc.ID, v.now)
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	d := p.rules.Decide(&f, &h)
+	d := s.Policy.rules.Decide(&f, &h)
 	v.again, v.mayAnswer = &f, d.Factors
 	if d.Verdict != policy.Allow {
 		v.record(Event{Kind: LoginAssessed, Result: Result(d.Verdict), User: v.session.User, Account: v.session.Account, Decision: &d, Facts: &f, Detail: "in a session"})
@@ -139,15 +172,16 @@ func (v *visit) decideAgain(p *Policy) (policy.Decision, error) {
 	return d, nil
 }
 
-// learnStep lets the account be used to what a step-up was passed with.
+// learnStep lets the account be used to what a step-up was passed with, if the
+// client that gave the code is the one that it was asked for.
 func (v *visit) learnStep(ch *account.Challenge) {
-	learn := v.g.lessonOf(ch)
-	if learn == nil {
+	f, ok := v.g.factsKept(ch)
+	if now := v.client(); !ok || f.Address != addressIn(now.ip) || f.Agent != v.g.Agents.read(now.userAgent) {
 		return
 	}
 	ctx, cancel := v.ctx()
 	defer cancel()
-	if err := v.parts.Store.LearnHistory(ctx, v.g.Instance, v.session.Account, learn); err != nil {
+	if err := v.parts.Store.LearnHistory(ctx, v.g.Instance, v.session.Account, v.g.lesson(f)); err != nil {
 		v.storeFailed()
 		v.g.Logger.Error("what a code was given for is not learnt: it may be asked for again", zap.Error(err))
 	}
@@ -166,22 +200,25 @@ type changeCache struct {
 	until map[changeOf]time.Time
 }
 
+// changeOf is a change of a session. What the matchers say is part of it: what
+// one request is spared, another is not.
 type changeOf struct {
 	standing account.StandingID
 	key      string
+	told     matched
 }
 
-func (c *changeCache) has(id account.StandingID, key string, now time.Time) bool {
+func (c *changeCache) has(of changeOf, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return now.Before(c.until[changeOf{id, key}])
+	return now.Before(c.until[of])
 }
 
-func (c *changeCache) add(id account.StandingID, key string, now time.Time) {
+func (c *changeCache) add(of changeOf, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.until == nil || len(c.until) >= maxUnchanged {
 		c.until = make(map[changeOf]time.Time)
 	}
-	c.until[changeOf{id, key}] = now.Add(unchangedFor)
+	c.until[of] = now.Add(unchangedFor)
 }

@@ -40,15 +40,21 @@ type client struct{ ip, userAgent string }
 // factsOf are what is known of a login of an account, but for its device and
 // what was tried before.
 func (g *Gate) factsOf(c client, user string, acc *account.Account, p *Policy, t matched, now time.Time) policy.Facts {
-	address, err := netip.ParseAddr(c.ip)
-	if err != nil {
-		address = netip.Addr{}
-	}
+	address := addressIn(c.ip)
 	return policy.Facts{
 		Time: now, User: user, Account: acc.ID, Group: acc.Group, Address: address,
 		Place: g.placeOf(address), Agent: g.Agents.read(c.userAgent), Changed: changedAt(acc),
 		Trusted: t.trusted || names(p.Trust.Users, acc), Always: t.always || names(p.Always.Users, acc), Never: t.never || names(p.Never.Users, acc),
 	}
+}
+
+// addressIn is an address as facts have it; the zero value for what is none.
+func addressIn(ip string) netip.Addr {
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
 }
 
 // names reports whether a list of folded names has one of the account's.
@@ -108,13 +114,21 @@ func factsToKeep(f policy.Facts) []byte {
 // lessonOf is what a challenge teaches that is passed; nil for one that keeps
 // no facts.
 func (g *Gate) lessonOf(ch *account.Challenge) store.Learn {
-	if len(ch.Facts) == 0 {
-		return nil
-	}
-	var f policy.Facts
-	if err := json.Unmarshal(ch.Facts, &f); err != nil {
-		g.Logger.Error("the facts of a challenge cannot be read: nothing is learnt from it", zap.Error(err))
+	f, ok := g.factsKept(ch)
+	if !ok {
 		return nil
 	}
 	return g.lesson(f)
+}
+
+// factsKept are the facts that a challenge keeps, if it keeps any.
+func (g *Gate) factsKept(ch *account.Challenge) (f policy.Facts, ok bool) {
+	if len(ch.Facts) == 0 {
+		return f, false
+	}
+	if err := json.Unmarshal(ch.Facts, &f); err != nil {
+		g.Logger.Error("the facts of a challenge cannot be read: nothing is learnt from it", zap.Error(err))
+		return f, false
+	}
+	return f, true
 }

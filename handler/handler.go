@@ -114,7 +114,8 @@ func (v *visit) routeOn() error {
 		return v.refuse(page.Blocked, err)
 	}
 	v.protected = v.protected || len(steps) > 0
-	if v.verified() && (v.protected || len(v.opened) > 0) {
+	if v.verified() {
+		// On a public page too: the app may be told there who is verified.
 		changed, err := v.changeSteps()
 		if err != nil {
 			return v.refuse(page.StoreUnavailable, err)

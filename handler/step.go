@@ -55,13 +55,7 @@ func (v *visit) withoutLogout(asked []*StepUp) ([]*StepUp, error) {
 	if err != nil || !logout {
 		return asked, err
 	}
-	bare := *v
-	r := *v.r
-	u := *v.r.URL
-	u.RawQuery = ""
-	r.URL, r.Header = &u, http.Header{}
-	bare.r, bare.allPaths, bare.query = &r, nil, ""
-	bare.withoutBody()
+	bare := v.bare()
 	if logout, err = bare.matchesAll(v.g.Logout); err != nil || !logout {
 		return asked, err
 	}
@@ -78,12 +72,28 @@ func (v *visit) withoutLogout(asked []*StepUp) ([]*StepUp, error) {
 	return told, nil
 }
 
+// bare is the visit with nothing but its method and path, to ask rules about.
+func (v *visit) bare() *visit {
+	bare := *v
+	r := *v.r
+	u := *v.r.URL
+	u.RawQuery = ""
+	r.URL, r.Header = &u, http.Header{}
+	bare.r, bare.allPaths, bare.query = &r, nil, ""
+	bare.withoutBody()
+	return &bare
+}
+
 // mayOpenStep reports whether a login of a verified session stands on a route
-// that asks for a fresh code: what tells a login can stand at any address, and
-// the app may answer it by what it has there.
+// that asks for a fresh code, or comes from a client of which one is to be asked
+// for: what tells a login can stand at any address, and the app may answer it by
+// what it has there.
 func (v *visit) mayOpenStep() bool {
 	routes, err := v.stepUpRoutes()
 	if err != nil || len(v.stale(routes)) > 0 {
+		return true
+	}
+	if changed, err := v.changeSteps(); err != nil || len(changed) > 0 {
 		return true
 	}
 	return slices.ContainsFunc(v.beyond, func(b beyondCap) bool { return b.rule.kind == ruleStepUp })

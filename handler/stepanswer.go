@@ -178,6 +178,7 @@ func (v *visit) checkStep(ch *account.Challenge, acc *account.Account, factor, c
 	defer cancel()
 	result, err := v.parts.Challenges.CheckStepUp(ctx, challenge.CheckRequest{
 		Challenge: ch.ID, Session: v.sessionID, Account: acc, Factor: factor, Input: code, Next: account.Session{ID: id},
+		Routes: v.ownRoutes(ch.Routes),
 	}, take)
 	if err != nil {
 		return nil, nil, err
@@ -236,7 +237,7 @@ func (v *visit) stepPassed(ch *account.Challenge, passed *challenge.Passed) erro
 	if ch.Once {
 		v.pass, v.passTaken = ch.Request, true
 	}
-	return v.sendHeld(held, ch.Routes)
+	return v.sendHeld(held, v.ownRoutes(ch.Routes))
 }
 
 // inStepUp goes on with a step-up of this session, and says in words what else

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,7 +207,7 @@ func isPathHere(path string) bool {
 // next page that the person opens shows the challenge, and after the code the
 // same request passes once.
 func (v *visit) waitForStep(id account.RequestID, routes []*StepUp) error {
-	if c, ok := v.waitsAlready(id); ok {
+	if c, ok := v.waitsAlready(id, keys(routes)); ok {
 		return v.needsStep(routes, c)
 	}
 	ch, acc, err := v.newStep(id, keys(routes), hasOnce(routes), doing(routes))
@@ -230,12 +231,12 @@ func (v *visit) waitForStep(id account.RequestID, routes []*StepUp) error {
 }
 
 // waitsAlready finds, without a write, the step-up that waits for this request.
-func (v *visit) waitsAlready(id account.RequestID) (string, bool) {
+func (v *visit) waitsAlready(id account.RequestID, routes []string) (string, bool) {
 	if v.session.Steps == nil || v.session.Steps.Waiting == "" {
 		return "", false
 	}
 	c, err := v.parts.Store.Challenge(v.r.Context(), v.session.Steps.Waiting, v.now)
-	return c.ID, err == nil && c.Request == id && c.State == account.ChallengeWaiting
+	return c.ID, err == nil && c.Request == id && slices.Equal(c.Routes, routes) && c.State == account.ChallengeWaiting
 }
 
 // needsStep says that a code is needed, to a person in a frame by a page, to

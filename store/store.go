@@ -219,11 +219,10 @@ type Challenges interface {
 // was passed.
 type StepUps interface {
 	// OpenStepUp records a step-up, open or waiting, and its hold; see StepUp.
-	// Where the session has one for the same request that is open or waits and
-	// has not expired, that is returned and nothing is recorded, but that one
-	// which waits is opened if the new one is open, and that one for which
-	// nothing is held gets the new one's hold. It returns
-	// ErrConflict if a challenge of that id is there already, and ErrNotFound if
+	// Where the session has one for the same request and routes that is open or
+	// waits and has not expired, that is returned and nothing is recorded, but
+	// that one which waits is opened if the new one is open, and that one for
+	// which nothing is held gets the new one's hold. It returns ErrConflict if a challenge of that id is there already, and ErrNotFound if
 	// the challenge is not of the session's instance, account and standing.
 	OpenStepUp(ctx context.Context, s StepUp, now time.Time) (account.Challenge, error)
 	// ShowStepUp opens a step-up that waits, with the page that it leads back
@@ -275,6 +274,8 @@ type PassStepUp struct {
 	CodeHash  [32]byte
 	// Next is the session's new id.
 	Next account.SessionID
+	// Routes are those of the challenge's routes that become fresh; nil for all.
+	Routes []string
 	// Take says that the caller sends the held request now: the pass is taken
 	// at once, and the hold must be there.
 	Take bool

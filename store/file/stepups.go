@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
@@ -22,7 +23,7 @@ func (s *Store) OpenStepUp(ctx context.Context, u store.StepUp, now time.Time) (
 		if u.Challenge.Standing != v.Standing || u.Challenge.Instance != v.Instance || u.Challenge.Account != v.Account {
 			return account.Challenge{}, store.ErrNotFound
 		}
-		same, err := t.sameStepUp(v, u.Challenge.Request, now)
+		same, err := t.sameStepUp(v, &u, now)
 		if err != nil {
 			return account.Challenge{}, err
 		}
@@ -67,8 +68,9 @@ func (t *txn) verified(id account.SessionID, now time.Time) (*account.Session, e
 	return v, nil
 }
 
-// sameStepUp finds the session's step-up for a request, open or waiting.
-func (t *txn) sameStepUp(v *account.Session, request account.RequestID, now time.Time) (*account.Challenge, error) {
+// sameStepUp finds the session's step-up for the request and routes of another,
+// open or waiting.
+func (t *txn) sameStepUp(v *account.Session, u *store.StepUp, now time.Time) (*account.Challenge, error) {
 	for _, id := range v.Steps.Challenges {
 		c, err := get(t.tx, challenges, []byte(id))
 		if isGarbage(err) {
@@ -78,7 +80,7 @@ func (t *txn) sameStepUp(v *account.Session, request account.RequestID, now time
 		if err != nil {
 			return nil, err
 		}
-		if c != nil && c.Request == request && now.Before(c.Expires) && stepsUp(v, c) &&
+		if c != nil && c.Request == u.Challenge.Request && slices.Equal(c.Routes, u.Challenge.Routes) && now.Before(c.Expires) && stepsUp(v, c) &&
 			(c.State == account.ChallengeOpen || c.State == account.ChallengeWaiting) {
 			return c, nil
 		}
@@ -269,7 +271,9 @@ func (q *question) stepUp(t *txn, p *store.PassStepUp, now time.Time) error {
 	v.Steps = v.Steps.Clone()
 	v.Steps.Factor, v.Steps.FactorAt = q.factor.Kind, now
 	for _, route := range q.challenge.Routes {
-		v.Steps.SetFresh(route, now)
+		if p.Routes == nil || slices.Contains(p.Routes, route) {
+			v.Steps.SetFresh(route, now)
+		}
 	}
 	if q.challenge.Once {
 		v.Steps.SetPass(account.Pass{Request: q.challenge.Request, Until: now.Add(account.PassFor), Taken: p.Take}, now)

@@ -217,6 +217,35 @@ func passStepUpTests() []test {
 				}
 			}
 		}},
+		{"a code makes only those routes fresh that it is said to count for", func(t *testing.T, f *fixture) {
+			f.enrol("ada")
+			for _, counts := range [][]string{{}, {"admin"}, {"admin", "another's"}} {
+				v := f.beginVerified("ada")
+				u := f.stepUp(v)
+				u.Challenge.Routes = []string{"export", "admin"}
+				f.openStepUp(u)
+				p := f.stepOf(v, u, f.factor("ada", totpID).LastStep+1)
+				p.Routes = counts
+				got, err := f.s.PassStepUp(f.ctx, p, f.now)
+				f.must(err)
+				fresh := len(got.Session.Steps.Fresh)
+				if want := min(len(counts), 1); fresh != want || want > 0 && got.Session.Steps.FreshAt("admin").IsZero() {
+					t.Errorf("counting for %q, a code was given for %+v", counts, got.Session.Steps.Fresh)
+				}
+			}
+		}},
+		{"the same request with other routes is another step-up", func(t *testing.T, f *fixture) {
+			f.enrol("ada")
+			v := f.beginVerified("ada")
+			first := f.beginStepUp(v)
+			other := f.stepUp(v)
+			other.Challenge.Request, other.Challenge.Routes = first.Challenge.Request, []string{"admin"}
+			got, err := f.s.OpenStepUp(f.ctx, other, f.now)
+			f.must(err)
+			if got.ID != other.Challenge.ID {
+				t.Errorf("it is that of %q", got.Routes)
+			}
+		}},
 		{"a code that is not the living one passes nothing", wrongStepUpCodes},
 		{"what cannot be answered is not", stepUpsNotAsked},
 		{"a step-up is not answered from another session of the same account", func(t *testing.T, f *fixture) {
