@@ -23,7 +23,7 @@ func deviceOf(p *browser.Page) *http.Cookie {
 // wrong code, asks for another text and enters its code.
 func TestRule21ABrowserIsRememberedByKeyboardAlone(t *testing.T) {
 	_, upstream := serveDemo(t, demoOptions())
-	s := startSite(t, everyLogin(styleFile(t, "classic")), upstream)
+	s := startSite(t, askingStill(styleFile(t, "classic")), upstream)
 	clock := s.clock()
 	p := browser.Start(t).NewPerson(t)
 	p.Scripts(true)

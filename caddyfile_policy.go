@@ -80,10 +80,19 @@ func (b *policyBlock) read() (*handler.Policy, error) {
 
 // check says what is wrong with the rules as a whole.
 func (b *policyBlock) check() error {
-	r := b.policy.Rules
-	r.Always.Matched, r.Never.Matched = len(b.policy.AlwaysRaw) > 0, len(b.policy.NeverRaw) > 0
-	_, err := policy.New(r, policy.Data{Country: true, Location: true, Network: true, Anonymous: true})
-	return err
+	return checkPolicy(b.policy, len(b.policy.Again) > 0)
+}
+
+// checkPolicy checks rules as if there were data of every kind, and a matcher
+// for every rule of one. Inside says that they are asked inside a session.
+func checkPolicy(p *handler.Policy, inside bool) error {
+	r := p.Rules
+	r.Always.Matched, r.Never.Matched, r.Trust.Matched = len(p.AlwaysRaw) > 0, len(p.NeverRaw) > 0, len(p.TrustRaw) > 0
+	rules, err := policy.New(r, policy.Data{Country: true, Location: true, Network: true, Anonymous: true})
+	if err != nil || !inside {
+		return err
+	}
+	return rules.CanAskInside()
 }
 
 func (b *policyBlock) subdirective() error {
@@ -330,7 +339,7 @@ func (d *directive) policyOfRoute() (*handler.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRoutePolicy(p); err != nil {
+	if err := errors.Join(checkRoutePolicy(p), checkPolicy(p, true)); err != nil {
 		return nil, errAt(start, "policy: %w", err)
 	}
 	return p, nil

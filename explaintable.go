@@ -110,7 +110,7 @@ func (r *explainResult) thresholds() string {
 		text += fmt.Sprintf("; from %d on nobody gets in", t.Deny)
 	}
 	if t.High > 0 || t.Deny > 0 {
-		return text + ". Above the first threshold, points for failed passwords do not count."
+		return text + ". For high and deny, points for failed passwords do not count."
 	}
 	return text + "."
 }

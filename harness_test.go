@@ -204,9 +204,10 @@ func (s *site) enrolAll(instance string, users []string, kinds ...account.Kind) 
 
 func (s *site) newAccount(l *Lease, instance, user string, kinds []account.Kind) account.Account {
 	s.t.Helper()
-	acc := account.Account{Instance: instance, ID: account.Fold(user), Name: user, Created: time.Now(), Updated: time.Now()}
+	now := time.Now()
+	acc := account.Account{Instance: instance, ID: account.Fold(user), Name: user, Created: now, Updated: now}
 	for i, kind := range kinds {
-		f := account.Factor{ID: fmt.Sprintf("f%d", i), Kind: kind, Created: time.Now()}
+		f := account.Factor{ID: fmt.Sprintf("f%d", i), Kind: kind, Created: now}
 		plain := []byte("+4915112345642")
 		if kind == account.KindTOTP {
 			f.TOTP = &account.TOTP{Algorithm: "SHA1", Digits: 6, Period: 30}

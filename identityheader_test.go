@@ -157,7 +157,7 @@ func TestTheAppIsToldWhoIsVerifiedAndHow(t *testing.T) {
 		t.Errorf("the code was entered at %q, %v", got["x_factor_time"], err)
 	}
 	delete(got, "x_factor_time")
-	want := map[string][]string{"x_user": {alice}, "x_account": {alice}, "x_factor": {"totp"}, "x_score": {"310"}}
+	want := map[string][]string{"x_user": {alice}, "x_account": {alice}, "x_factor": {"totp"}, "x_score": {"260"}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the app got %v, want %v", got, want)
 	}
@@ -245,7 +245,7 @@ func TestPlaceholdersAreForTheRestOfTheCaddyfileAndTheLog(t *testing.T) {
 	c.get("/pending")
 	c.enter(s.code(alice))
 	c.get("/page")
-	isUp("a verified user", "verified alice@example.com alice@example.com totp challenge 310")
+	isUp("a verified user", "verified alice@example.com alice@example.com totp challenge 260")
 	c.post("/login", url.Values{"email": {"ben"}, "password": {"wrong"}})
 	isUp("a login in a verified session", "none     ")
 

@@ -14,8 +14,8 @@ type knownPlaces struct{ reader *geo.Reader }
 func (p knownPlaces) Look(a netip.Addr) policy.Place {
 	found, knows := p.reader.Look(a), p.reader.Knows()
 	return policy.Place{
-		Country: found.Country, Located: found.HasLocation, Latitude: found.Latitude, Longitude: found.Longitude,
-		Radius: int(found.RadiusKm), Network: found.ASN,
+		Country: found.Country, CountryKnown: knows.Country, Located: found.HasLocation, Latitude: found.Latitude, Longitude: found.Longitude,
+		Radius: int(found.RadiusKm), Network: found.ASN, NetworkKnown: knows.Network,
 		Anonymous: string(found.Anonymous), AnonymousKnown: knows.Anonymous, Egress: found.Egress,
 	}
 }

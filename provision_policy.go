@@ -34,6 +34,9 @@ func (h *Handler) loadPolicies(ctx caddy.Context, places handler.Places) error {
 			if err := errors.Join(checkRoutePolicy(p), loadPolicy(ctx, p, data)); err != nil {
 				return fmt.Errorf("step_up %d: policy: %w", i+1, err)
 			}
+			if err := p.CanAskInside(); err != nil {
+				return fmt.Errorf("step_up %d: policy: %w", i+1, err)
+			}
 		}
 	}
 	return nil

@@ -166,7 +166,9 @@ func (v *visit) decideAgain(s *StepUp, t matched) (policy.Decision, error) {
 	}
 	d := s.Policy.rules.Decide(&f, &h)
 	v.again, v.mayAnswer = &f, d.Factors
-	if d.Verdict != policy.Allow {
+	if of := (changeOf{v.session.Standing, s.Key, t}); d.Verdict != policy.Allow && !v.g.assessed.has(of, v.now) {
+		// Of the requests of one page, the first is told.
+		v.g.assessed.add(of, v.now)
 		v.record(Event{Kind: LoginAssessed, Result: Result(d.Verdict), User: v.session.User, Account: v.session.Account, Decision: &d, Facts: &f, Detail: "in a session"})
 	}
 	return d, nil
@@ -181,7 +183,7 @@ func (v *visit) learnStep(ch *account.Challenge) {
 	}
 	ctx, cancel := v.ctx()
 	defer cancel()
-	if err := v.parts.Store.LearnHistory(ctx, v.g.Instance, v.session.Account, v.g.lesson(f)); err != nil {
+	if err := v.parts.Store.LearnHistory(ctx, v.g.historyOwner(), v.session.Account, v.g.lesson(f)); err != nil {
 		v.storeFailed()
 		v.g.Logger.Error("what a code was given for is not learnt: it may be asked for again", zap.Error(err))
 	}
@@ -193,8 +195,9 @@ const (
 	unchangedFor = 10 * time.Minute
 )
 
-// changeCache remembers for a while which changes of which sessions ask for no
-// code, so that the policy is not asked at each of their requests.
+// changeCache remembers for a while something of changes of sessions: which ask
+// for no code, so that the policy is not asked at each of their requests, or which
+// were told of.
 type changeCache struct {
 	mu    sync.Mutex
 	until map[changeOf]time.Time

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -27,7 +28,7 @@ func (a *attempt) decide(ctx context.Context, s *account.Session, acc *account.A
 	p := a.g.policyOf(a.login.Login)
 	f := a.g.factsOf(client{s.ClientIP, s.UserAgent}, s.User, acc, p, a.told, s.Created)
 	f.Device = deviceWorth(a.device.State)
-	if err := a.g.addTries(ctx, a.parts.Store, &f, a.typed()); err != nil {
+	if err := a.g.addTries(ctx, a.parts, &f, a.login.User, acc); err != nil {
 		return policy.Decision{}, nil, err
 	}
 	h, err := a.g.historyOf(ctx, a.parts.Store, acc.ID, s.Created)
@@ -61,14 +62,18 @@ func onlyFactors(ch *account.Challenge, acc *account.Account, kinds []string) bo
 		if !ok {
 			continue
 		}
-		for _, k := range kinds {
-			if string(f.Kind) == k {
-				left = append(left, id)
-			}
+		if slices.Contains(kinds, string(f.Kind)) {
+			left = append(left, id)
 		}
 	}
 	ch.Factors = left
 	return len(left) > 0
+}
+
+// mayPassAgain reports whether the factor that was passed just before is one
+// that may answer now.
+func (a *attempt) mayPassAgain(d *policy.Decision) bool {
+	return len(d.Factors) == 0 || a.old != nil && slices.Contains(d.Factors, string(a.old.Factor))
 }
 
 // noFactorLeft answers where the account has none of the factors that may

@@ -81,7 +81,7 @@ func (g *Gate) Explain(ctx context.Context, parts *Parts, q Question) (Explanati
 		return e, err
 	}
 	if q.StepUp == 0 {
-		if err := g.addTries(ctx, parts.Store, &f, g.typedName(parts.Ring, q.User)); err != nil {
+		if err := g.addTries(ctx, parts, &f, q.User, &acc); err != nil {
 			return e, err
 		}
 	}

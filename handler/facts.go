@@ -62,20 +62,32 @@ func names(list []string, acc *account.Account) bool {
 	return slices.Contains(list, acc.ID) || slices.ContainsFunc(acc.Aliases, func(alias string) bool { return slices.Contains(list, alias) })
 }
 
-// changedAt is when a factor was last added or changed.
+// changedAt is when a factor was last added or changed; those that came with the
+// account are no change of it.
 func changedAt(acc *account.Account) (at time.Time) {
 	for i := range acc.Factors {
-		if c := acc.Factors[i].Created; c.After(at) {
+		if c := acc.Factors[i].Created; c.After(at) && c.After(acc.Created) {
 			at = c
 		}
 	}
 	return at
 }
 
+// historyOwner is the instance that histories are kept under. What is seen while
+// the gateway only observes stays apart: whom the app has let in is not certain
+// there, and nobody was asked for a code, so that none of it is familiar once
+// codes are asked for.
+func (g *Gate) historyOwner() string {
+	if g.Observe {
+		return g.Instance + " observed"
+	}
+	return g.Instance
+}
+
 // historyOf is what the account is used to. What cannot be read counts as
 // nothing: then everything is new.
 func (g *Gate) historyOf(ctx context.Context, s store.Store, acc string, now time.Time) (policy.History, error) {
-	raw, err := s.History(ctx, g.Instance, acc)
+	raw, err := s.History(ctx, g.historyOwner(), acc)
 	if err != nil {
 		return policy.History{}, err
 	}

@@ -146,6 +146,8 @@ type Gate struct {
 	proven  *provenCache
 	// unchanged are changes of clients that ask for no code.
 	unchanged changeCache
+	// assessed are decisions inside sessions that were written down.
+	assessed changeCache
 	// lineValues bounds the values of visitors in the store.
 	lineValues budget
 	// whoProof is the proof that says who is logged in, at a fixed address; nil

@@ -180,7 +180,7 @@ func (g *Gate) wouldBe(s *sighting, folded, user string, now time.Time) (string,
 }
 
 // observeDecision decides as enforcing would. Of a login the decision is
-// recorded, and what was seen is learnt: the app has let the user in.
+// recorded, and what was seen is learnt, apart from what enforcing learns.
 func (g *Gate) observeDecision(ctx context.Context, parts *Parts, s *sighting, acc *account.Account, user string, now time.Time) (policy.Decision, error) {
 	var l *Login
 	if s.login != nil {
@@ -190,7 +190,7 @@ func (g *Gate) observeDecision(ctx context.Context, parts *Parts, s *sighting, a
 	f := g.factsOf(client{s.clientIP, s.userAgent}, user, acc, p, s.told, now)
 	f.Device = policy.DeviceUnwatched
 	if s.login != nil {
-		if err := g.addTries(ctx, parts.Store, &f, g.typedName(parts.Ring, s.login.User)); err != nil {
+		if err := g.addTries(ctx, parts, &f, s.login.User, acc); err != nil {
 			return policy.Decision{}, err
 		}
 	}
@@ -202,7 +202,10 @@ func (g *Gate) observeDecision(ctx context.Context, parts *Parts, s *sighting, a
 	if l == nil {
 		return d, nil
 	}
-	err = parts.Store.LearnHistory(ctx, g.Instance, acc.ID, g.lesson(f))
+	if len(acc.Factors) > 0 || g.watch.isKnown(store.SeenUser, acc.ID) {
+		// Of other names nothing is kept: there can be any number of them.
+		err = parts.Store.LearnHistory(ctx, g.historyOwner(), acc.ID, g.lesson(f))
+	}
 	g.Recorder.Record(Event{
 		Time: now, Instance: g.Instance, Kind: LoginAssessed, Result: Result(d.Verdict), User: user, Account: acc.ID,
 		ClientIP: s.clientIP, UserAgent: s.userAgent, Decision: &d, Facts: &f, Detail: observedDetail,

@@ -38,6 +38,10 @@ type Policy struct {
 	again againBy
 }
 
+// CanAskInside refuses compiled rules by which nobody is ever asked inside a
+// session.
+func (p *Policy) CanAskInside() error { return p.rules.CanAskInside() }
+
 // againBy is what asks the policy once more inside a session.
 type againBy struct{ ip, country, browser bool }
 
@@ -70,6 +74,11 @@ func (p *Policy) Compile(data policy.Data) error {
 			p.again.browser = true
 		default:
 			return fmt.Errorf("again %q: it is ip, country or browser", what)
+		}
+	}
+	if p.again.any() {
+		if err := p.CanAskInside(); err != nil {
+			return fmt.Errorf("again: %w", err)
 		}
 	}
 	if p.again.country && !data.Country {

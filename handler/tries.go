@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
@@ -48,16 +49,30 @@ func (g *Gate) noteTry(p *Parts, name account.TryName, ip string, now time.Time)
 	p.Store.NoteTry(account.Try{Instance: g.Instance, Name: name, Address: addressOf(ip), At: now})
 }
 
-// addTries adds to the facts of a login which passwords failed before it.
-func (g *Gate) addTries(ctx context.Context, s store.Store, f *policy.Facts, name account.TryName) error {
-	q := store.TriesQuery{Instance: g.Instance, Name: name}
+// maxTriedNames bounds of how many names of an account failures are counted.
+const maxTriedNames = 8
+
+// addTries adds to the facts of a login which passwords failed before it: for
+// the name that was typed, and for the others by which the app takes its user.
+func (g *Gate) addTries(ctx context.Context, p *Parts, f *policy.Facts, typed string, acc *account.Account) error {
+	q := store.TriesQuery{Instance: g.Instance}
 	if f.Address.IsValid() {
 		q.Address = account.TryAddress(f.Address)
 	}
-	seen, err := s.Tries(ctx, q, f.Time)
-	if err != nil {
-		return err
+	names := append([]string{account.Fold(typed), acc.ID}, acc.Aliases...)
+	slices.Sort(names[1:])
+	names = slices.Compact(names)
+	for i, name := range names[:min(len(names), maxTriedNames)] {
+		if i > 0 && name == names[0] {
+			continue
+		}
+		q.Name = g.typedName(p.Ring, name)
+		seen, err := p.Store.Tries(ctx, q, f.Time)
+		if err != nil {
+			return err
+		}
+		f.NameFailures += seen.NameFailures
+		f.AddressFailures, f.AddressNames = seen.AddressFailures, seen.AddressNames
 	}
-	f.NameFailures, f.AddressFailures, f.AddressNames = seen.NameFailures, seen.AddressFailures, seen.AddressNames
 	return nil
 }

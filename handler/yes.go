@@ -62,15 +62,17 @@ func (a *attempt) yes(user string, kept hold.Answer) error {
 			return a.refuse(page.StoreUnavailable, err)
 		}
 	}
-	if decision.Verdict == policy.Challenge && a.passesAgain(&sess) {
-		decision.Verdict, decision.Reason = policy.Allow, "a code was given just before"
+	learnt := facts
+	if decision.Verdict == policy.Challenge && a.mayPassAgain(&decision) && a.passesAgain(&sess) {
+		// The code taught what there was to learn.
+		decision.Verdict, decision.Reason, learnt = policy.Allow, "a code was given just before", nil
 	}
 	sess.Score = decision.Assessment.Score
 	a.recordAssessed(sess, decision, facts)
 	a.placeAnswer(&sess, decision.Verdict)
 	switch decision.Verdict {
 	case policy.Allow:
-		return a.allow(ctx, sess, kept, facts)
+		return a.allow(ctx, sess, kept, learnt)
 	case policy.Challenge:
 		return a.challenge(ctx, sess, &acc, kept, decision, facts)
 	default:
@@ -152,7 +154,7 @@ func (a *attempt) challenge(ctx context.Context, s account.Session, acc *account
 		// A token would be lost on the way: only the script could take it.
 		s.Again = len(s.Tokens) > 0
 	}
-	ch.Remember = a.g.RememberFor > 0 && !s.Again && !d.High
+	ch.Remember = a.g.RememberFor > 0 && !s.Again && d.Remember
 	sealed, err := a.sealHold(h, ch.ID)
 	if err != nil {
 		return a.refuse(page.StoreUnavailable, err)

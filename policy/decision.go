@@ -25,6 +25,9 @@ type Decision struct {
 	// what has decided.
 	Policy string `json:"policy,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// Remember says of a challenge that a remembered browser could be spared it
+	// the next time.
+	Remember bool `json:"remember,omitempty"`
 	// High says of a challenge that the score is above the second threshold: the
 	// browser cannot be remembered, and only Factors may answer; all if there are
 	// none.
@@ -89,7 +92,7 @@ func (p *Policy) pointsOf(i int, s State) int {
 	case Faded:
 		return (p.points[i] + 1) / 2
 	case Unknown:
-		if p.unknown == UnknownNew || p.unknown == "" && !p.asked[i] && p.has(i) {
+		if p.unknown == UnknownNew {
 			return p.points[i]
 		}
 	}
@@ -131,8 +134,9 @@ func (p *Policy) judge(d *Decision, f *Facts, asks string, byOthers int) {
 	default:
 		d.Reason = strconv.Itoa(score) + " points, fewer than " + strconv.Itoa(p.challenge)
 	}
+	d.Remember = d.Verdict == Challenge && p.challenge > 0 && p.points[indexOf(NewDevice)] > 0 && !p.always.are(f, f.Always)
 	if d.Verdict == Challenge && p.high > 0 && score-byOthers >= p.high {
-		d.High, d.Factors = true, p.highFactors
+		d.High, d.Factors, d.Remember = true, p.highFactors, false
 	}
 }
 

@@ -43,16 +43,20 @@ type Facts struct {
 
 // Place is what is known of an address. What no database can tell is unknown.
 type Place struct {
-	// Country is the ISO 3166-1 code; empty if unknown.
-	Country string `json:"country,omitempty"`
+	// Country is the ISO 3166-1 code; empty if unknown. CountryKnown says that
+	// there is a database that could tell.
+	Country      string `json:"country,omitempty"`
+	CountryKnown bool   `json:"country_known,omitempty"`
 	// Located says that Latitude and Longitude, in degrees, are known. Radius is
 	// their accuracy in kilometres.
 	Located   bool    `json:"located,omitempty"`
 	Latitude  float64 `json:"latitude,omitempty"`
 	Longitude float64 `json:"longitude,omitempty"`
 	Radius    int     `json:"radius,omitempty"`
-	// Network is the number of the autonomous system; 0 if unknown.
-	Network uint32 `json:"network,omitempty"`
+	// Network is the number of the autonomous system; 0 if unknown. NetworkKnown
+	// says that there is a database that could tell.
+	Network      uint32 `json:"network,omitempty"`
+	NetworkKnown bool   `json:"network_known,omitempty"`
 	// Anonymous is what hides who is behind the address: tor, vpn, proxy, hosting
 	// or anonymous; empty if nothing does. AnonymousKnown says that there is a
 	// database or a list that could tell.
@@ -61,6 +65,22 @@ type Place struct {
 	// Egress says that a list of the operator's names the address as a place
 	// where many people's traffic comes out, wherever they are.
 	Egress bool `json:"egress,omitempty"`
+}
+
+// unlisted is the country of addresses that the database does not have, such as
+// those of an office's own network (a code that ISO 3166-1 leaves to its users).
+const unlisted = "ZZ"
+
+// country is the country as it is learnt and compared; empty if nobody can tell.
+func (p *Place) country() string {
+	switch {
+	case isCountry(p.Country):
+		return p.Country
+	case p.CountryKnown:
+		return unlisted
+	default:
+		return ""
+	}
 }
 
 // Agent is what a browser says of itself, without versions; empty is unknown.

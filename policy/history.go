@@ -27,7 +27,8 @@ type History struct {
 	// Addresses are whole for IPv4 and /64 for IPv6, whose lower half changes by
 	// itself; those not used for some time are shortened (see Age).
 	Addresses []Value[netip.Prefix]
-	// Networks are numbers of autonomous systems, Countries ISO 3166-1 codes.
+	// Networks are numbers of autonomous systems, 0 for addresses of none that is
+	// known; Countries are ISO 3166-1 codes, ZZ for those of none.
 	Networks  []Value[uint32]
 	Countries []Value[string]
 	Browsers  []Value[string]
@@ -83,11 +84,11 @@ func (h *History) Learn(f *Facts) {
 	if p := prefixOf(f.Address); p.IsValid() {
 		h.Addresses = learn(h.Addresses, p, today)
 	}
-	if f.Place.Network != 0 {
+	if f.Place.Network != 0 || f.Place.NetworkKnown {
 		h.Networks = learn(h.Networks, f.Place.Network, today)
 	}
-	if isCountry(f.Place.Country) {
-		h.Countries = learn(h.Countries, f.Place.Country, today)
+	if c := f.Place.country(); c != "" {
+		h.Countries = learn(h.Countries, c, today)
 	}
 	if b := name(f.Agent.Browser); b != "" {
 		h.Browsers = learn(h.Browsers, b, today)

@@ -122,19 +122,55 @@ func (p *Policy) canAsk() error {
 	if p.deny > 0 && p.deny <= p.challenge {
 		return fmt.Errorf("deny %d: from challenge %d on a code is asked for, so that deny must be higher; without a code nobody gets in by challenge 0", p.deny, p.challenge)
 	}
-	most := 0
-	for i, n := range p.points {
-		switch {
-		case p.has(i) || p.unknown == UnknownNew:
-			most += n
-		case p.unknown == "" && p.asked[i]:
-			return nil // For want of data it asks by itself.
+	if most, can := p.reach(nil); !can {
+		return fmt.Errorf("this policy can never ask for a code: all its points together are %d, and a code is asked for from %d on; lower challenge or raise points", most, p.challenge)
+	}
+	return nil
+}
+
+// Blind returns the signals that ask for a code at every login, since the rules
+// name them and there is no data by which anybody could tell.
+func (p *Policy) Blind() (names []string) {
+	for i := range kinds {
+		if kinds[i].data && !p.has(i) && p.unknownAsks(i) {
+			names = append(names, kinds[i].name)
 		}
 	}
-	if p.challenge <= most || p.learning.Logins > 0 || !p.always.IsZero() || p.unknown == UnknownChallenge {
-		return nil
+	return names
+}
+
+// outside are the signals that say nothing inside a session: the browser is the
+// session's, and passwords are not typed there.
+var outside = []string{NewDevice, StolenDevice, FailedPasswords, ManyUsers}
+
+// CanAskInside refuses a policy by which nobody is ever asked inside a session.
+func (p *Policy) CanAskInside() error {
+	if most, can := p.reach(outside); !can {
+		return fmt.Errorf("inside a session this policy can never ask for a code: without %s, which say nothing there, all its points together are %d, and a code is asked for from %d on; give points to address, country or browser",
+			strings.Join(outside, ", "), most, p.challenge)
 	}
-	return fmt.Errorf("this policy can never ask for a code: all its points together are %d, and a code is asked for from %d on; lower challenge or raise points", most, p.challenge)
+	return nil
+}
+
+// reach says how many points all signals but some can come to, and whether the
+// policy can ask by them or by another of its rules.
+func (p *Policy) reach(without []string) (most int, can bool) {
+	if !p.always.IsZero() {
+		return 0, true
+	}
+	for i, n := range p.points {
+		if n == 0 || slices.Contains(without, kinds[i].name) {
+			continue
+		}
+		switch {
+		case p.unknown == UnknownChallenge && kinds[i].data, p.unknown == "" && p.asked[i] && !p.has(i):
+			can = true // For want of data it asks by itself.
+		case p.has(i) || p.unknown == UnknownNew:
+			most += n
+			can = can || p.learning.Logins > 0 && kinds[i].novelty
+		}
+	}
+	return most, can || most >= p.challenge
 }
 
 func signalNames() []string {

@@ -81,7 +81,7 @@ func TestAPolicyDecidesByItsRules(t *testing.T) {
 		{"no country where country was asked for", policy.Rules{Points: map[string]int{policy.NewCountry: 10}},
 			func(f *policy.Facts) { f.Place.Country = "" }, policy.Challenge, "the country is unknown", false},
 		{"no country where it was not", policy.Rules{}, func(f *policy.Facts) { f.Place.Country = "" },
-			policy.Allow, "10 points, fewer than 100", false},
+			policy.Allow, "0 points, fewer than 100", false},
 		{"no country, and unknown is to be new", policy.Rules{Points: map[string]int{policy.NewCountry: 10}, Unknown: policy.UnknownNew},
 			func(f *policy.Facts) { f.Place.Country = "" }, policy.Allow, "10 points, fewer than 100", false},
 		{"no country, and unknown is to be ignored", policy.Rules{Points: map[string]int{policy.NewCountry: 10}, Unknown: policy.UnknownIgnore},
@@ -179,6 +179,41 @@ func TestOthersWrongPasswordsKeepNobodyFromAFactor(t *testing.T) {
 	f.Device, f.NameFailures, f.AddressNames = policy.DeviceNone, 50, 9
 	if d := p.Decide(&f, &h); d.Verdict != policy.Challenge || d.High {
 		t.Errorf("%+v", d)
+	}
+}
+
+func TestAPolicyThatCannotAskInsideASessionIsToldApart(t *testing.T) {
+	all := policy.Data{Country: true, Location: true, Network: true, Anonymous: true}
+	none := func(p map[string]int) map[string]int {
+		for _, s := range policy.Signals() {
+			if _, ok := p[s.Name]; !ok {
+				p[s.Name] = 0
+			}
+		}
+		return p
+	}
+	for _, tt := range []struct {
+		name  string
+		rules policy.Rules
+		can   bool
+	}{
+		{"by the device alone", policy.Rules{Preset: policy.OnNewDevice}, false},
+		{"by the device while it is learnt", policy.Rules{Preset: policy.OnNewDevice, Learning: &policy.DefaultLearning}, false},
+		{"by the device, and by name", policy.Rules{Preset: policy.OnNewDevice, Always: policy.Who{Users: []string{"alice"}}}, true},
+		{"by device and failed passwords", policy.Rules{Points: none(map[string]int{policy.NewDevice: 100, policy.FailedPasswords: 100, policy.ManyUsers: 100})}, false},
+		{"by an address while it is learnt", policy.Rules{Points: none(map[string]int{policy.NewDevice: 100, policy.NewIP: 1})}, true},
+		{"by the address", policy.Rules{Preset: policy.OnNewIP}, true},
+		{"by what is not familiar", policy.Rules{}, true},
+		{"always", policy.Rules{Preset: policy.EveryLogin}, true},
+	} {
+		p, err := policy.New(tt.rules, all)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if err := p.CanAskInside(); (err == nil) != tt.can {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }
 

@@ -52,8 +52,7 @@ type Rules struct {
 	// Unknown is what a signal counts of which nobody can tell, for want of a
 	// database for example: challenge (a code is asked for), new (its points, as
 	// if it were seen) or ignore. Default: challenge for a signal that Points
-	// names with more than 0; for the others new where there is data of that
-	// kind, else ignore.
+	// names with more than 0, ignore for the others.
 	Unknown string `json:"unknown,omitempty"`
 	// Learning is how long an account is learnt, during which whatever is new
 	// asks for a code. Default: 10 logins or 14 days, with the presets

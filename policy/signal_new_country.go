@@ -4,12 +4,16 @@ package policy
 type newCountry struct{}
 
 func (newCountry) look(f *Facts, h *History) finding {
-	c := f.Place.Country
-	if !isCountry(c) {
+	c := f.Place.country()
+	if c == "" {
 		return finding{Unknown, "the country is unknown"}
 	}
-	if v, ok := find(h.Countries, c); ok {
-		return quiet(c + ", last used on " + v.Last.String())
+	text := c
+	if c == unlisted {
+		text = "an address that the database does not have"
 	}
-	return finding{Seen, "a new country, " + c}
+	if v, ok := find(h.Countries, c); ok {
+		return quiet(text + ", last used on " + v.Last.String())
+	}
+	return finding{Seen, "a new country, " + text}
 }

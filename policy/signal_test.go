@@ -58,6 +58,20 @@ func TestASignalIsSeenWhereItShouldBe(t *testing.T) {
 		{"the network at home", nil, policy.NewNetwork, policy.Quiet, "AS64500, last used on 2026-11-29"},
 		{"another network", func(f *policy.Facts, _ *policy.History) { f.Place.Network = 64501 },
 			policy.NewNetwork, policy.Seen, "a new network, AS64501"},
+		{"an address that the database does not have, for the first time", func(f *policy.Facts, _ *policy.History) {
+			f.Place.Network, f.Place.NetworkKnown = 0, true
+		}, policy.NewNetwork, policy.Seen, "a new network, a network that the database does not have"},
+		{"an address that the database does not have, once more", func(f *policy.Facts, h *policy.History) {
+			f.Place.Network, f.Place.NetworkKnown = 0, true
+			h.Learn(f)
+		}, policy.NewNetwork, policy.Quiet, "a network that the database does not have, last used on 2026-11-30"},
+		{"an address without a country, for the first time", func(f *policy.Facts, _ *policy.History) {
+			f.Place.Country, f.Place.CountryKnown = "", true
+		}, policy.NewCountry, policy.Seen, "a new country, an address that the database does not have"},
+		{"an address without a country, once more", func(f *policy.Facts, h *policy.History) {
+			f.Place.Country, f.Place.CountryKnown = "", true
+			h.Learn(f)
+		}, policy.NewCountry, policy.Quiet, "an address that the database does not have, last used on 2026-11-30"},
 		{"no network", func(f *policy.Facts, _ *policy.History) { f.Place.Network = 0 },
 			policy.NewNetwork, policy.Unknown, "the network is unknown"},
 		{"the country at home", nil, policy.NewCountry, policy.Quiet, "DE, last used on 2026-11-29"},
@@ -154,7 +168,7 @@ func TestASignalIsSeenWhereItShouldBe(t *testing.T) {
 			if s.State != tt.state || s.Reason != tt.reason {
 				t.Errorf("%s is %s: %q, want %s: %q", s.Name, s.State, s.Reason, tt.state, tt.reason)
 			}
-			want := map[policy.State]int{policy.Seen: 2, policy.Faded: 1, policy.Unknown: 2}[tt.state] * defaultPoints(t, tt.signal) / 2
+			want := map[policy.State]int{policy.Seen: 2, policy.Faded: 1}[tt.state] * defaultPoints(t, tt.signal) / 2
 			if s.Points != want {
 				t.Errorf("%s counts %d points, want %d", s.Name, s.Points, want)
 			}

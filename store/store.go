@@ -222,8 +222,9 @@ type StepUps interface {
 	// Where the session has one for the same request and routes that is open or
 	// waits and has not expired, that is returned and nothing is recorded, but
 	// that one which waits is opened if the new one is open, and that one for
-	// which nothing is held gets the new one's hold. It returns ErrConflict if a challenge of that id is there already, and ErrNotFound if
-	// the challenge is not of the session's instance, account and standing.
+	// which nothing is held gets the new one's hold. It returns ErrConflict if a
+	// challenge of that id is there already, and ErrNotFound if the challenge is
+	// not of the session's instance, account and standing.
 	OpenStepUp(ctx context.Context, s StepUp, now time.Time) (account.Challenge, error)
 	// ShowStepUp opens a step-up that waits, with the page that it leads back
 	// to, and returns it; one that is open already is returned as it is. The
