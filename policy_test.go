@@ -429,3 +429,19 @@ func TestAFileThatIsNoDatabaseIsRefusedWithItsLine(t *testing.T) {
 		t.Errorf("a file that is on another machine: %v", err)
 	}
 }
+
+func TestPointsForWhatNoDatabaseTellsAreWarnedOf(t *testing.T) {
+	_, upstream := serveDemo(t, demoOptions())
+	for lines, warns := range map[string]bool{
+		"policy {\npoints new_country 60\n}": true, "policy {\npoints new_country 60\nunknown ignore\n}": false, "policy unfamiliar": false,
+	} {
+		s := newSite(t)
+		s.start(siteWith("login fields email password {\nyes redirect /dashboard*\nno status 200\n}\n"+lines, "reverse_proxy {$UPSTREAM}"), upstream)
+		if has := strings.Contains(s.logged(), "everybody is asked for a code at every login"); has != warns {
+			t.Errorf("%s: warned is %v", lines, has)
+		}
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
@@ -22,11 +23,13 @@ func (h *Handler) loadPolicies(ctx caddy.Context, places handler.Places) error {
 	if err := loadPolicy(ctx, h.Policy, data); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
+	h.warnOfBlind(ctx, "policy", h.Policy)
 	for i := range h.Logins {
 		if p := h.Logins[i].Policy; p != nil {
 			if err := errors.Join(checkLoginPolicy(p), loadPolicy(ctx, p, data)); err != nil {
 				return fmt.Errorf("login %d: policy: %w", i+1, err)
 			}
+			h.warnOfBlind(ctx, fmt.Sprintf("login %d: policy", i+1), p)
 		}
 	}
 	for i := range h.StepUps {
@@ -40,6 +43,14 @@ func (h *Handler) loadPolicies(ctx caddy.Context, places handler.Places) error {
 		}
 	}
 	return nil
+}
+
+// warnOfBlind warns of rules by which everybody is asked for want of data.
+func (h *Handler) warnOfBlind(ctx caddy.Context, where string, p *handler.Policy) {
+	if names := p.Blind(); len(names) > 0 {
+		ctx.Logger().Warn("everybody is asked for a code at every login, since no database or list tells what the policy gives points for: name one by geoip or network_list in the global two_factor option, or write unknown ignore",
+			zap.String("instance", h.Name), zap.String("where", where), zap.Strings("signals", names))
+	}
 }
 
 func loadPolicy(ctx caddy.Context, p *handler.Policy, data policy.Data) error {

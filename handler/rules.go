@@ -42,6 +42,10 @@ type Policy struct {
 // session.
 func (p *Policy) CanAskInside() error { return p.rules.CanAskInside() }
 
+// Blind returns the signals by which compiled rules ask at every login, for want
+// of data.
+func (p *Policy) Blind() []string { return p.rules.Blind() }
+
 // againBy is what asks the policy once more inside a session.
 type againBy struct{ ip, country, browser bool }
 

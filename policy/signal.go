@@ -70,7 +70,7 @@ var kinds = [...]kind{
 	{failedPasswords{}, FailedPasswords, 50, false, false, false, "5 failed passwords or more for this name, or 10 from this address, in the last hour"},
 	{manyUsers{}, ManyUsers, 50, false, false, false, "failed passwords for 5 names or more from this address in the last hour"},
 	{dormant{}, Dormant, 30, false, false, false, "an account that was not used for 90 days"},
-	{justChanged{}, JustChanged, 50, false, false, false, "a factor or a number that was added or changed within 3 days"},
+	{justChanged{}, JustChanged, 50, false, false, false, "a factor or a number that was added or changed within 3 days; those that came with the account are no change"},
 }
 
 // The names of the signals.
