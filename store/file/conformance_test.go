@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -44,10 +45,10 @@ func openNew(t *testing.T) *Store {
 // that the test has closed is let be.
 func checkFile(t *testing.T, s *Store) {
 	t.Helper()
+	if err := sound(s); err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		t.Error(err)
+	}
 	err := s.viewOnce(func(tx *bbolt.Tx) error {
-		for err := range tx.Check() {
-			t.Errorf("the file is not sound: %v", err)
-		}
 		index := make(map[string]bool)
 		_ = tx.Bucket([]byte(bucketExpiry)).ForEach(func(k, _ []byte) error {
 			index[string(k)] = true
@@ -70,6 +71,23 @@ func checkFile(t *testing.T, s *Store) {
 	if err != nil && !errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		t.Error(err)
 	}
+}
+
+// sound checks the file while nothing writes: what is freed meanwhile would look
+// like damage.
+func sound(s *Store) error {
+	s.dbMu.RLock()
+	defer s.dbMu.RUnlock()
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var all []error
+	for err := range tx.Check() {
+		all = append(all, fmt.Errorf("the file is not sound: %w", err))
+	}
+	return errors.Join(all...)
 }
 
 func takeIndexed[T any](t *testing.T, tx *bbolt.Tx, k *kind[T], index map[string]bool) {

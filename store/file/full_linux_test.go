@@ -323,16 +323,7 @@ func (r *fullRun) keptAll() error {
 			return fmt.Errorf("a line is %q, want it %s: %w", got, want, err)
 		}
 	}
-	var bad error
-	if err := r.s.viewOnce(func(tx *bbolt.Tx) error {
-		for err := range tx.Check() {
-			bad = fmt.Errorf("the file is not sound: %w", err)
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	return bad
+	return sound(r.s)
 }
 
 // heal does, each at the first try, what was refused before.
