@@ -210,12 +210,8 @@ func refuseImport(w http.ResponseWriter, err error) error {
 }
 
 func serveRevoke(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodPost {
-		return apiError(http.StatusMethodNotAllowed, "sessions are ended by POST")
-	}
-	// A web page cannot send this type to another site without being asked.
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return apiError(http.StatusUnsupportedMediaType, "want application/json")
+	if err := wantJSON(r, "sessions are ended by POST"); err != nil {
+		return err
 	}
 	users, err := readRevoke(http.MaxBytesReader(w, r.Body, maxRevokeBytes))
 	if err != nil {
@@ -230,27 +226,12 @@ func serveRevoke(w http.ResponseWriter, r *http.Request) error {
 	rv := revoker{store: lease.Parts().Store, instance: cmp.Or(r.URL.Query().Get("instance"), defaultName), instances: app.instances.names(),
 		now: time.Now(), events: lease.from.events, by: byAdminAPI, from: remoteIP(r)}
 	result, err := rv.run(r.Context(), users)
-	var input *inputError
-	var strangers *strangersError
-	switch {
-	case err == nil:
-		return writeJSON(w, http.StatusOK, result)
-	case errors.As(err, &strangers):
-		return apiError(http.StatusNotFound, "%v", err)
-	case errors.As(err, &input):
-		return apiError(http.StatusBadRequest, "%v", err)
-	default:
-		return apiError(http.StatusServiceUnavailable, "%v", err)
-	}
+	return answerOf(w, result, err)
 }
 
 func serveExplain(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodPost {
-		return apiError(http.StatusMethodNotAllowed, "a login is explained by POST")
-	}
-	// A web page cannot send this type to another site without being asked.
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return apiError(http.StatusUnsupportedMediaType, "want application/json")
+	if err := wantJSON(r, "a login is explained by POST"); err != nil {
+		return err
 	}
 	ask, err := readExplain(http.MaxBytesReader(w, r.Body, maxExplainBytes))
 	if err != nil {
@@ -272,10 +253,35 @@ func serveExplain(w http.ResponseWriter, r *http.Request) error {
 	}
 	x := explainer{gate: gate, parts: lease.Parts(), now: time.Now(), events: lease.from.events, by: byAdminAPI, from: remoteIP(r)}
 	result, err := x.run(r.Context(), ask)
+	return answerOf(w, result, err)
+}
+
+// wantJSON refuses what is no POST of a JSON object, with what POST is for.
+func wantJSON(r *http.Request, post string) error {
+	if r.Method != http.MethodPost {
+		return apiError(http.StatusMethodNotAllowed, "%s", post)
+	}
+	return wantJSONType(r)
+}
+
+// wantJSONType refuses other types of a body: a web page cannot send this one to
+// another site without being asked.
+func wantJSONType(r *http.Request) error {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		return apiError(http.StatusUnsupportedMediaType, "want application/json")
+	}
+	return nil
+}
+
+// answerOf answers with what an operator's act has come to.
+func answerOf(w http.ResponseWriter, result any, err error) error {
 	var input *inputError
+	var strangers *strangersError
 	switch {
 	case err == nil:
 		return writeJSON(w, http.StatusOK, result)
+	case errors.As(err, &strangers):
+		return apiError(http.StatusNotFound, "%v", err)
 	case errors.As(err, &input):
 		return apiError(http.StatusBadRequest, "%v", err)
 	default:

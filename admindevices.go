@@ -2,8 +2,6 @@ package twofactor
 
 import (
 	"cmp"
-	"errors"
-	"mime"
 	"net/http"
 	"time"
 )
@@ -14,9 +12,8 @@ func serveDevices(w http.ResponseWriter, r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet:
 	case http.MethodPost:
-		// A web page cannot send this type to another site without being asked.
-		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-			return apiError(http.StatusUnsupportedMediaType, "want application/json")
+		if err := wantJSONType(r); err != nil {
+			return err
 		}
 		var err error
 		if request, err = readDevices(http.MaxBytesReader(w, r.Body, maxDevicesBytes)); err != nil {
@@ -40,16 +37,5 @@ func serveDevices(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		list, err = k.forget(r.Context(), request)
 	}
-	var input *inputError
-	var strangers *strangersError
-	switch {
-	case err == nil:
-		return writeJSON(w, http.StatusOK, list)
-	case errors.As(err, &strangers):
-		return apiError(http.StatusNotFound, "%v", err)
-	case errors.As(err, &input):
-		return apiError(http.StatusBadRequest, "%v", err)
-	default:
-		return apiError(http.StatusServiceUnavailable, "%v", err)
-	}
+	return answerOf(w, list, err)
 }

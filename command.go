@@ -193,3 +193,13 @@ func writeResult(w io.Writer, r importResult) error {
 	_, err := io.WriteString(w, out.String())
 	return err
 }
+
+// show writes what a command has found, as text or as JSON.
+func show(cmd *cobra.Command, asJSON bool, result any, text func(io.Writer) error) error {
+	if !asJSON {
+		return text(cmd.OutOrStdout())
+	}
+	out := json.NewEncoder(cmd.OutOrStdout())
+	out.SetIndent("", "  ")
+	return out.Encode(result)
+}

@@ -51,17 +51,14 @@ func devicesCommand() *cobra.Command {
 			} else {
 				list, err = b.devices(cmd.Context(), instance, request.User)
 			}
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case !asJSON && forgets:
-				return list.writeForgotten(cmd.OutOrStdout())
-			case !asJSON:
-				return list.write(cmd.OutOrStdout())
 			}
-			out := json.NewEncoder(cmd.OutOrStdout())
-			out.SetIndent("", "  ")
-			return out.Encode(list)
+			text := list.write
+			if forgets {
+				text = list.writeForgotten
+			}
+			return show(cmd, asJSON, list, text)
 		},
 	}
 	t.flags(cmd)

@@ -59,12 +59,7 @@ func explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !asJSON {
-				return result.write(cmd.OutOrStdout())
-			}
-			out := json.NewEncoder(cmd.OutOrStdout())
-			out.SetIndent("", "  ")
-			return out.Encode(result)
+			return show(cmd, asJSON, result, result.write)
 		},
 	}
 	t.flags(cmd)

@@ -47,12 +47,7 @@ func revokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !asJSON {
-				return result.write(cmd.OutOrStdout())
-			}
-			out := json.NewEncoder(cmd.OutOrStdout())
-			out.SetIndent("", "  ")
-			return out.Encode(result)
+			return show(cmd, asJSON, result, result.write)
 		},
 	}
 	t.flags(cmd)
