@@ -139,8 +139,9 @@ func mostAsked(users map[accountOf]*UserFigures) []UserFigures {
 // stepOf is the distance of the thresholds that are shown, in points.
 const stepOf = 10
 
-// scoreSteps are how many logins reach the thresholds that one would choose:
-// every 10 points, without those that change nothing.
+// scoreSteps are how many logins reach the thresholds that one would choose,
+// every 10 points. Of those by which the same logins are asked the highest
+// stands for all: it is the one that logins have just reached.
 func scoreSteps(scores map[int]int) []ScoreFigures {
 	buckets := make(map[int]int)
 	most, all := 0, 0
@@ -150,11 +151,14 @@ func scoreSteps(scores map[int]int) []ScoreFigures {
 		all += logins
 	}
 	list := []ScoreFigures{}
-	for at := 1; at <= most+1; at++ {
-		if buckets[at-1] > 0 {
-			all -= buckets[at-1]
+	for at := 0; at <= most; at++ {
+		if buckets[at] > 0 {
 			list = append(list, ScoreFigures{at * stepOf, all})
+			all -= buckets[at]
 		}
+	}
+	if len(list) > 0 {
+		list = append(list, ScoreFigures{(most + 1) * stepOf, 0})
 	}
 	return list
 }

@@ -48,14 +48,29 @@ func TestTheStepsOfTheScoresAreThoseThatChangeSomething(t *testing.T) {
 		want   []ScoreFigures
 	}{
 		"nothing":         {nil, []ScoreFigures{}},
-		"only no points":  {map[int]int{0: 5}, []ScoreFigures{{10, 0}}},
-		"several":         {map[int]int{0: 5, 9: 1, 60: 2, 65: 1, 130: 1}, []ScoreFigures{{10, 4}, {70, 1}, {140, 0}}},
-		"none without":    {map[int]int{100: 3}, []ScoreFigures{{110, 0}}},
-		"the highest one": {map[int]int{maxScore: 1}, []ScoreFigures{{maxScore + 10, 0}}},
+		"only no points":  {map[int]int{0: 5}, []ScoreFigures{{0, 5}, {10, 0}}},
+		"several":         {map[int]int{0: 5, 9: 1, 60: 2, 65: 1, 130: 1}, []ScoreFigures{{0, 10}, {60, 4}, {130, 1}, {140, 0}}},
+		"none without":    {map[int]int{100: 57, 115: 7}, []ScoreFigures{{100, 64}, {110, 7}, {120, 0}}},
+		"the highest one": {map[int]int{maxScore: 1}, []ScoreFigures{{maxScore, 1}, {maxScore + 10, 0}}},
 	} {
 		if got := scoreSteps(c.scores); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+func TestTheCurveOfTheScoresBeginsWithAllLogins(t *testing.T) {
+	f := Figures{Logins: 64, Scores: scoreSteps(map[int]int{0: 61, 100: 3}), Threshold: 50}
+	p := f.scorePlot()
+	// The axis of 64 ends at 80, and that of 110 at 150.
+	if want := "M62 68H65.7V212.9H440.4V220H624"; p.Line != want {
+		t.Errorf("the curve is %s, want %s", p.Line, want)
+	}
+	if top := p.YTicks[len(p.YTicks)-1]; top.Words != "80" || top.At != plotTop {
+		t.Errorf("the axis ends at %+v", top)
+	}
+	if p.Mark == nil || p.Mark.Words != "asked from 50 on" {
+		t.Errorf("the threshold is not marked: %+v", p.Mark)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 
 // The size of a plot and of the room around it, in the units of its drawing.
 const (
-	plotWide, plotHigh                            = 640.0, 250.0
-	plotLeft, plotRight, plotTop, plotBelow       = 62.0, 16.0, 14.0, 46.0
+	plotWide, plotHigh                            = 640.0, 266.0
+	plotLeft, plotRight, plotTop, plotBelow       = 62.0, 16.0, 30.0, 46.0
 	plotInner, plotBase                           = plotWide - plotLeft - plotRight, plotHigh - plotBelow
 	plotRise                                      = plotBase - plotTop
 	shareRow, shareBar, shareLeft, shareBelowRows = 40.0, 22.0, 170.0, 46.0
@@ -125,16 +125,11 @@ func (f *Figures) dayPlot() plot {
 // be chosen.
 func (f *Figures) scorePlot() plot {
 	p := emptyPlot("Logins by score: how many have so many points or more", "Points", "Logins")
-	// Most logins have no points at all: they would press the others flat.
-	from, first := 0, f.Logins
-	if len(f.Scores) > 0 && f.Scores[0].AtLeast == stepOf {
-		from, first = stepOf, f.Scores[0].Logins
-	}
 	most := stepOf
 	for _, s := range f.Scores {
 		most = max(most, s.AtLeast)
 	}
-	ticks, top := yAxis(first)
+	ticks, top := yAxis(f.Logins)
 	p.YTicks = ticks
 	step := niceStep(most)
 	end := float64((most + step - 1) / step * step)
@@ -144,17 +139,14 @@ func (f *Figures) scorePlot() plot {
 		p.XTicks = append(p.XTicks, tick{x(n), number(n)})
 	}
 	var line strings.Builder
-	fmt.Fprintf(&line, "M%g %g", x(from), y(first))
-	for _, s := range f.Scores {
-		if s.AtLeast == from {
-			continue
-		}
-		// A score is reached up to the threshold before the next one.
-		fmt.Fprintf(&line, "H%gV%g", x(s.AtLeast-stepOf+1), y(s.Logins))
+	fmt.Fprintf(&line, "M%g %g", x(0), y(f.Logins))
+	for i := 1; i < len(f.Scores); i++ {
+		// A threshold asks whoever has just reached it, and not one point more.
+		fmt.Fprintf(&line, "H%gV%g", x(f.Scores[i-1].AtLeast+1), y(f.Scores[i].Logins))
 	}
 	fmt.Fprintf(&line, "H%g", plotLeft+plotInner)
 	p.Line = line.String()
-	p.Says = fmt.Sprintf("The number of logins falls from %d at %d points or more to 0 at %d. The table below has the numbers.", first, from, most)
+	p.Says = fmt.Sprintf("The number of logins falls from %d at 0 points or more to 0 at %d. The table below has the numbers.", f.Logins, most)
 	if f.Threshold > 0 && float64(f.Threshold) <= end {
 		p.Mark = &mark{tick{x(f.Threshold), fmt.Sprintf("asked from %d on", f.Threshold)}, "start", 6}
 		if p.Mark.At > p.Middle() {
