@@ -67,17 +67,3 @@ func (g *Log) byInstance() map[string][]*login {
 	}
 	return m
 }
-
-// data are the kinds of data that there were: one counts as there if it has said
-// something of any login.
-func (g *Log) data() policy.Data {
-	var d policy.Data
-	for i := range g.logins {
-		p := &g.logins[i].facts.Place
-		d.Country = d.Country || p.Country != ""
-		d.Location = d.Location || p.Located
-		d.Network = d.Network || p.Network != 0
-		d.Anonymous = d.Anonymous || p.AnonymousKnown
-	}
-	return d
-}

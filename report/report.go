@@ -42,6 +42,12 @@ type Report struct {
 	// Notes say in words what the figures do not show.
 	Notes []string `json:"notes"`
 
+	// untold are the logins that a replay takes in and that were recorded without
+	// data of a kind, by the signal that needs it; named are the signals that need
+	// data and to which a replayed policy gives points of its own.
+	untold map[string]int
+	named  map[string]bool
+
 	// matched are logins in which a matcher of the recorded policy matched.
 	matched int
 }
@@ -84,6 +90,7 @@ const Recorded = "as recorded"
 func (g *Log) Report(q Query) (*Report, error) {
 	r := &Report{
 		Instance: q.Instance, From: q.From.UTC(), To: q.To.UTC(), Price: q.Price, Notes: []string{},
+		untold: map[string]int{}, named: map[string]bool{},
 		Read: Source{Files: g.Files, Lines: g.Lines, Damaged: g.Damaged, TooLong: g.TooLong, First: g.First.UTC(), Last: g.Last.UTC()},
 	}
 	c := newCounter(&q, Recorded)
@@ -92,6 +99,7 @@ func (g *Log) Report(q Query) (*Report, error) {
 			continue
 		}
 		r.kind(l)
+		r.dataOf(l)
 		c.count(l, o)
 	}
 	r.Policies = append(r.Policies, c.figures())
@@ -100,6 +108,9 @@ func (g *Log) Report(q Query) (*Report, error) {
 		p, err := policy.New(candidate.Rules, data)
 		if err != nil {
 			return nil, fmt.Errorf("policy %s: %w", candidate.Name, err)
+		}
+		for signal, points := range candidate.Rules.Points {
+			r.named[signal] = r.named[signal] || points > 0
 		}
 		r.Policies = append(r.Policies, g.candidate(&q, candidate.Name, p))
 	}
@@ -207,4 +218,7 @@ func (r *Report) notes() {
 	note(replayed, "Replayed from the oldest line of the log on, with no account known before it: the first logins after that look newer than they were. Who was asked more often has had a browser remembered more often.")
 	note(replayed && r.matched > 0, "A matcher of the recorded policy trusted, always asked or never asked in %s; a replay leaves that out.", many(r.matched, "login"))
 	note(replayed && r.Policies[1].NotReplayable > 0, "Without recorded facts %s cannot be replayed; a replay does not count them.", many(r.Policies[len(r.Policies)-1].NotReplayable, "login"))
+	for _, s := range policy.Signals() {
+		note(r.named[s.Name] && r.untold[s.Name] > 0, "%s: %s recorded without the data that it needs, and nobody can tell it there. A replayed policy gives it points, so that it asks for a code in each of them unless the policy says unknown ignore.", s.Name, were(r.untold[s.Name]))
+	}
 }
