@@ -2,6 +2,7 @@ package twofactor
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,8 @@ type policyBlock struct {
 	once   singles
 	// points are the places of the signals that have points.
 	points map[string]string
+	// words are the subdirectives' where they last stood, for errors of the whole.
+	words map[string]caddyfile.Token
 	// replayed says that no request is there that a matcher could match.
 	replayed bool
 }
@@ -49,7 +52,7 @@ func (d *directive) policy() (*handler.Policy, error) {
 
 func (b *policyBlock) read() (*handler.Policy, error) {
 	d, start := b.directive, b.Token()
-	b.policy, b.once, b.points = new(handler.Policy), singles{}, map[string]string{}
+	b.policy, b.once, b.points, b.words = new(handler.Policy), singles{}, map[string]string{}, map[string]caddyfile.Token{}
 	if d.NextArg() {
 		b.policy.Preset = d.Val()
 		if err := checkOneOf(d.Val(), policy.EveryLogin, policy.OnNewDevice, policy.OnNewIP, policy.Unfamiliar); err != nil {
@@ -97,6 +100,7 @@ func checkPolicy(p *handler.Policy, inside bool) error {
 
 func (b *policyBlock) subdirective() error {
 	p := b.policy
+	b.words[b.Val()] = b.Token()
 	switch word := b.Val(); word {
 	case "points":
 		return b.signal()
@@ -241,8 +245,8 @@ func (b *policyBlock) who(w *policy.Who, sets *caddyhttp.RawMatcherSets) error {
 	if !ahead.NextArg() || ahead.Val() != "user" && ahead.Val() != "group" {
 		return b.byMatcher(sets)
 	}
-	word := b.Token()
-	args, err := arguments(b.Dispenser, 2, 0, word.Text+" user <name>..., for example "+word.Text+" user alice")
+	word, kind := b.Token(), ahead.Val()
+	args, err := arguments(b.Dispenser, 2, 0, fmt.Sprintf("%s %s <name>..., for example %[1]s %[2]s %s", word.Text, kind, map[string]string{"user": "alice", "group": "staff"}[kind]))
 	if err != nil {
 		return err
 	}
@@ -260,10 +264,28 @@ func (b *policyBlock) who(w *policy.Who, sets *caddyhttp.RawMatcherSets) error {
 	return nil
 }
 
+// whoUsage says what can stand behind a word that says who is meant.
+func whoUsage(word string) string {
+	return fmt.Sprintf("%s <m>, or %[1]s user <name>..., or %[1]s group <name>..., where <m> is /path, @name, * or a block of matchers such as { remote_ip 10.0.0.0/8 } in lines of its own", word)
+}
+
+func isMatcherToken(text string) bool {
+	return text == "*" || strings.HasPrefix(text, "/") || strings.HasPrefix(text, "@")
+}
+
 // byMatcher reads a matcher, where there are requests to match.
 func (b *policyBlock) byMatcher(sets *caddyhttp.RawMatcherSets) error {
 	if b.replayed {
 		return b.Errf("%s by a matcher cannot be replayed, since a record of logins has no requests to match: leave it out, or name users and groups", b.Val())
+	}
+	ahead := *b.Dispenser
+	switch {
+	case !ahead.NextArg():
+		if !blockOpens(b.Dispenser) {
+			return b.Errf("%s lacks an argument; expected: %s", b.Val(), whoUsage(b.Val()))
+		}
+	case !isMatcherToken(ahead.Val()):
+		return ahead.Errf("%s: unexpected '%s'; expected: %s", b.Val(), ahead.Val(), whoUsage(b.Val()))
 	}
 	return b.matchers(sets)
 }
@@ -307,15 +329,23 @@ func (b *policyBlock) again() error {
 // policyOfLogin reads the policy of one login, which cannot say what holds
 // inside a session: that is the handler's.
 func (d *directive) policyOfLogin() (*handler.Policy, error) {
-	start := d.Token()
-	p, err := d.policy()
+	b := &policyBlock{directive: d}
+	p, err := b.read()
 	if err != nil {
 		return nil, err
 	}
 	if err := checkLoginPolicy(p); err != nil {
-		return nil, errAt(start, "policy: %w", err)
+		return nil, errAt(b.ofHandler(), "policy: %w", err)
 	}
 	return p, nil
+}
+
+// ofHandler is the word that has its place in the handler's policy only.
+func (b *policyBlock) ofHandler() caddyfile.Token {
+	if again, ok := b.words["again"]; ok {
+		return again
+	}
+	return b.words["remember"]
 }
 
 func checkLoginPolicy(p *handler.Policy) error {
@@ -325,21 +355,21 @@ func checkLoginPolicy(p *handler.Policy) error {
 	case p.Remember != nil:
 		return errors.New("remember holds for all logins, and stands in the policy of two_factor, not in that of one login")
 	}
-	if p.Remember != nil {
-		return errors.New("remember holds for all logins, and stands in the policy of two_factor, not in that of one login")
-	}
 	return nil
 }
 
 // policyOfRoute reads the policy of a step-up. What lasts longer than a request
 // has no place there.
 func (d *directive) policyOfRoute() (*handler.Policy, error) {
-	start := d.Token()
-	p, err := d.policy()
+	b, start := &policyBlock{directive: d}, d.Token()
+	p, err := b.read()
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkRoutePolicy(p), checkPolicy(p, true)); err != nil {
+	if err := checkRoutePolicy(p); err != nil {
+		return nil, errAt(b.ofHandler(), "policy: %w", err)
+	}
+	if err := checkPolicy(p, true); err != nil {
 		return nil, errAt(start, "policy: %w", err)
 	}
 	return p, nil

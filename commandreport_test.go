@@ -218,7 +218,7 @@ func TestAReportSaysWhatIsWrongWithAPolicy(t *testing.T) {
 		"":                                                            "must hold one policy",
 		"policy":                                                      "policy needs a word",
 		"policy {\n\tchallenge 5":                                     "the block of the policy has no end",
-		"policy unfamiliar {\n\tchallenge 90\n\tdeny 80\n}":           "deny must be higher",
+		"policy unfamiliar {\n\tchallenge 90\n\tdeny 80\n}":           "deny 80 must be higher than challenge 90",
 		"# " + strings.Repeat("x", maxPolicyFile) + "\npolicy new_ip": "is longer than 64 KiB",
 	} {
 		write(t, "bad.caddyfile", text)

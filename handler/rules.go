@@ -99,7 +99,10 @@ const (
 
 // CheckRemember refuses what is too long to be remembered, or less than nothing.
 func CheckRemember(d caddy.Duration) error {
-	if d < 0 || time.Duration(d) > maxRemember {
+	switch {
+	case d < 0:
+		return errors.New("must not be negative: 0 remembers no browser")
+	case time.Duration(d) > maxRemember:
 		return errors.New("is at most 365 days")
 	}
 	return nil

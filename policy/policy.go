@@ -117,10 +117,13 @@ func inBounds(what string, points int) error {
 }
 
 // canAsk refuses rules by which nobody is ever asked or refused, since then
-// they protect nobody, and a threshold of refusal below that of asking.
+// they protect nobody, and thresholds that one of refusal leaves no room.
 func (p *Policy) canAsk() error {
 	if p.deny > 0 && p.deny <= p.challenge {
-		return fmt.Errorf("deny %d: from challenge %d on a code is asked for, so that deny must be higher; without a code nobody gets in by challenge 0", p.deny, p.challenge)
+		return fmt.Errorf("deny %d must be higher than challenge %d: otherwise a login with so many points is refused before anybody could be asked for a code; to ask at every login, write challenge 0", p.deny, p.challenge)
+	}
+	if p.deny > 0 && p.high >= p.deny {
+		return fmt.Errorf("high %d must be lower than deny %d, from which on the login is refused: otherwise high never counts; lower high or raise deny", p.high, p.deny)
 	}
 	if most, can := p.reach(nil); !can {
 		return fmt.Errorf("this policy can never ask for a code: all its points together are %d, and a code is asked for from %d on; lower challenge or raise points", most, p.challenge)

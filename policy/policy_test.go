@@ -230,13 +230,26 @@ func TestRulesThatCannotBeMeantAreRefused(t *testing.T) {
 		{policy.Rules{High: n(-1)}, "high -1: it is 0 to 1000"},
 		{policy.Rules{HighFactors: []string{"fax"}}, `high: there is no factor "fax": totp or phone`},
 		{policy.Rules{Unknown: "maybe"}, `unknown "maybe": it is challenge, new or ignore`},
-		{policy.Rules{Deny: 100}, "deny 100: from challenge 100 on a code is asked for"},
+		{policy.Rules{Deny: 100}, "deny 100 must be higher than challenge 100: otherwise a login with so many points is refused"},
+		{policy.Rules{High: n(300), Deny: 300}, "high 300 must be lower than deny 300, from which on the login is refused"},
+		{policy.Rules{High: n(301), Deny: 300}, "high 301 must be lower than deny 300"},
 		{policy.Rules{Learning: &policy.Learning{Logins: -1}}, "learning: logins and days are 0 to 1000"},
 		{policy.Rules{Preset: policy.OnNewIP, Challenge: n(101)}, "this policy can never ask for a code: all its points together are 100, and a code is asked for from 101 on"},
 	} {
 		_, err := policy.New(tt.rules, policy.Data{})
 		if err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%+v: %v, want %s", tt.rules, err, tt.says)
+		}
+	}
+}
+
+func TestThresholdsThatLeaveOneAnotherRoomAreTaken(t *testing.T) {
+	n := func(n int) *int { return &n }
+	for _, rules := range []policy.Rules{
+		{Deny: 101}, {High: n(0), Deny: 101}, {High: n(299), Deny: 300}, {High: n(1000)}, {High: n(50), Deny: 300}, {Challenge: n(0), Deny: 1},
+	} {
+		if _, err := policy.New(rules, policy.Data{}); err != nil {
+			t.Errorf("%+v: %v", rules, err)
 		}
 	}
 }
