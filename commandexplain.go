@@ -20,8 +20,9 @@ its points, its state and its reason, the score, the decision, and which factors
 could answer. It goes by what the account is used to, by the failed passwords of
 the last hour, and by the databases and lists of the config. It changes nothing.
 
-A login of a user without an account is explained as that of a new user. What a
-policy says by matchers of the request is left out, and named.
+A login of a user without an account is explained as that of a new user, or by
+what was observed of the name. What a policy says by matchers of the request is
+left out, and named.
 `
 
 // explainCommand is `caddy two-factor explain`.

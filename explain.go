@@ -114,7 +114,11 @@ func (x *explainer) run(ctx context.Context, ask explainRequest) (explainResult,
 	case err != nil:
 		return explainResult{}, fmt.Errorf("asking the store: %w", err)
 	}
-	if !e.Known {
+	switch {
+	case e.Known:
+	case e.Used:
+		notes = append(notes, "There is no account of this name: it is explained by what was observed of the name.")
+	default:
 		notes = append(notes, "There is no account of this name: the signals are those of a new user.")
 	}
 	if len(e.Unasked) > 0 {

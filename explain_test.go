@@ -275,6 +275,25 @@ func TestALoginThatIsOnlyObservedIsExplainedAsItIsLogged(t *testing.T) {
 	}
 }
 
+func TestANameThatWasOnlyObservedIsExplainedByWhatWasObserved(t *testing.T) {
+	const carol, carolPassword = "carol@example.com", "tulip mania"
+	x := explainSite(t, "mode observe")
+	notes := func() string {
+		return strings.Join(x.explain(t, carol, "--ip", "192.0.2.7", "--user-agent", chrome).Notes, " ")
+	}
+	if got := notes(); !strings.Contains(got, "the signals are those of a new user") {
+		t.Errorf("before anything was observed: %s", got)
+	}
+	if r := x.comes("192.0.2.7", chrome).password(carol, carolPassword); r.location() != "/dashboard" {
+		t.Fatal(words(r))
+	}
+	// What is learnt is learnt behind the answer.
+	until(t, "it is learnt", func() bool { return len(x.history(t, carol)) > 0 })
+	if got := notes(); !strings.Contains(got, "it is explained by what was observed of the name") || strings.Contains(got, "new user") {
+		t.Errorf("after it was observed: %s", got)
+	}
+}
+
 func TestAStoppedCaddysLoginsAreExplainedFromItsStoreAndConfig(t *testing.T) {
 	x := explainSite(t, "policy {\ntrust {\nremote_ip 10.0.0.0/8\nmethod POST\n}\nalways /eve\nhigh 350 totp\ndeny 900\n}\n"+
 		"step_up /export {\npolicy {\npoints new_country 100\n}\n}\n")
@@ -374,7 +393,8 @@ func TestWhatCannotBeExplainedIsAnErrorThatSaysWhy(t *testing.T) {
 		{"a user agent with an escape", "control character", []string{bob, "--user-agent", "\x1b[2J"}},
 		{"a user agent that is not UTF-8", "not UTF-8", []string{bob, "--user-agent", "\xff"}},
 		{"a user agent of a megabyte", "at most 64 KiB", []string{bob, "--user-agent", strings.Repeat("x", 1<<20)}},
-		{"a device that is none", "known, none or stolen", []string{bob, "--device", "mine"}},
+		{"a device that is none", `the device is known, none or stolen; got "nown"`, []string{bob, "--device", "nown"}},
+		{"a device with an escape", `got "\x1b[2J"`, []string{bob, "--device", "\x1b[2J"}},
 		{"a user with an escape", "cannot be the name of a user", []string{"\x1b[2J"}},
 		{"a user without a name", "cannot be the name of a user", []string{" "}},
 		{"a user with a name too long", "cannot be the name of a user", []string{strings.Repeat("x", 2000)}},

@@ -40,8 +40,10 @@ type Explanation struct {
 	// By is whose policy it is: instance, "login 2" or "step_up 1".
 	By string
 	// Known says that the user has an account. Without one the decision is that
-	// on a new user, whatever becomes of it.
+	// on a new user, or by what was observed of the name, whatever becomes of it.
+	// Used says that something is known of how the name is used.
 	Known    bool
+	Used     bool
 	Facts    policy.Facts
 	Decision policy.Decision
 	// Outcome says in words what it comes to, and Factors are the kinds of the
@@ -89,7 +91,7 @@ func (g *Gate) Explain(ctx context.Context, parts *Parts, q Question) (Explanati
 	if err != nil {
 		return e, err
 	}
-	e.Facts, e.Decision = f, p.rules.Decide(&f, &h)
+	e.Facts, e.Decision, e.Used = f, p.rules.Decide(&f, &h), h.Logins > 0
 	e.Outcome, e.Factors, err = g.outcome(parts, &acc, e.Known, e.Decision, q.Time)
 	if q.StepUp > 0 && e.Known && e.Decision.Verdict == policy.Allow {
 		e.Outcome = "let through without a fresh code"
@@ -145,7 +147,7 @@ func (g *Gate) deviceOf(q Question) (policy.Device, error) {
 	case string(policy.DeviceKnown), string(policy.DeviceStolen):
 		return policy.Device(q.Device), nil
 	}
-	return "", fmt.Errorf("%w: the device is known, none or stolen", ErrQuestion)
+	return "", fmt.Errorf("%w: the device is known, none or stolen; got %.64q", ErrQuestion, q.Device)
 }
 
 // matcherNames names the matchers of a set, as a Caddyfile does.
