@@ -189,7 +189,7 @@ func TestTheDemoDoesWhatItSays(t *testing.T) {
 	b := browser.Start(t)
 	p := newProject(t)
 	r := p.start()
-	for _, words := range []string{p.site, p.inbox, "http://" + p.app, "alice@example.com", "correct horse", "bob@example.com", "battery staple"} {
+	for _, words := range []string{p.site, p.inbox, "http://" + p.app, "alice@example.com", "correct horse", "bob@example.com", "battery staple", "devices bob@example.com --address ", "report --audit .run/data/caddy/two_factor"} {
 		if !strings.Contains(r.said(), words) {
 			t.Errorf("the demo does not say %q:\n%s", words, r.said())
 		}

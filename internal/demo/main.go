@@ -179,7 +179,7 @@ func (d *demo) greeting() string {
 	fmt.Fprintf(b, `
   Two users of the demo app:
     alice@example.com   password: correct horse     an authenticator
-                        secret: %s
+                        secret: %[1]s
                         (no authenticator at hand? press Enter here for the code)
     bob@example.com     password: battery staple    a phone; read the text on the page above
 
@@ -189,9 +189,14 @@ func (d *demo) greeting() string {
   the link and by the form; tick the box at the code, sign out and in again:
   this browser is asked no more, another one is.
 
+  In another terminal, what is remembered of bob (accounts and explain go the
+  same way), and what was asked until now:
+    %[2]s two-factor devices bob@example.com --address %[3]s
+    %[2]s two-factor report --audit %[4]s
+
   Ctrl-C ends all of it.
 
-`, d.secret)
+`, d.secret, rel(d.caddy), d.admin, rel(filepath.Join(d.dir, "data", "caddy", "two_factor")))
 	return b.String()
 }
 
