@@ -39,8 +39,8 @@ type Rules struct {
 	// Default: 100, with new_ip 50, with every_login 0.
 	Challenge *int `json:"challenge,omitempty"`
 	// High is the score from which the browser cannot be remembered, and only
-	// HighFactors may answer; points for failed passwords do not count for it.
-	// Default: 0, never.
+	// HighFactors may answer; points for failed passwords do not count for it. It
+	// is lower than Deny. Default: 0, never.
 	High *int `json:"high,omitempty"`
 	// HighFactors are the kinds of factors (totp, phone) that may answer from
 	// High on. Default: all.
