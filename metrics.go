@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
+	"github.com/caddy-twofactor/caddy-twofactor/policy"
 )
 
 // The collectors live as long as the process, so that a reload sets no counter
@@ -17,6 +18,8 @@ import (
 // handler.Kinds.
 var (
 	metricLogins = counter("logins_total", "Logins that ended, by how: released with or without a second factor, or why not.", "instance", "result")
+	metricAssess = counter("assessments_total", "Decisions of the policy, by what they came to, and whether they were enforced at a login, asked for inside a session, or only observed.", "instance", "verdict", "mode")
+	metricSignal = counter("signals_total", "Signals that were seen, half there (faded), or that nobody can tell (unknown), in the decisions of the policy.", "instance", "signal", "state")
 	metricOpened = counter("challenges_total", "Challenges that were opened, by what asked: a login, a step-up, or a step-up that waits for a page.", "instance", "factor", "reason")
 	metricCancel = counter("challenges_cancelled_total", "Challenges that the person cancelled.", "instance")
 	metricCodes  = counter("codes_checked_total", "Codes that were entered, by what they were worth.", "instance", "factor", "result")
@@ -38,7 +41,7 @@ var (
 
 // collectors are all of them.
 var collectors = []*prometheus.CounterVec{
-	metricLogins, metricOpened, metricCancel, metricCodes, metricSends, metricPages, metricRefuse, metricCookie,
+	metricLogins, metricAssess, metricSignal, metricOpened, metricCancel, metricCodes, metricSends, metricPages, metricRefuse, metricCookie,
 	metricSusp, metricResume, metricEnded, metricStream, metricDevice, metricStore, metricImport, metricAdmin, metricAudit,
 	metricGeo,
 }
@@ -92,6 +95,8 @@ func count(e *handler.Event) {
 		} else {
 			metricCodes.WithLabelValues(e.Instance, factor, result).Inc()
 		}
+	case handler.LoginAssessed:
+		countDecision(e)
 	case handler.ChallengePassed:
 		metricCodes.WithLabelValues(e.Instance, factor, result).Inc()
 	case handler.TriesUsedUp:
@@ -140,5 +145,25 @@ func count(e *handler.Event) {
 		metricImport.WithLabelValues(e.Instance, "changed").Inc()
 	case handler.OperatorActed:
 		metricAdmin.WithLabelValues(result).Inc()
+	}
+}
+
+// countDecision counts a decision and what it rests on.
+func countDecision(e *handler.Event) {
+	mode := "login"
+	switch e.Detail {
+	case handler.ObservedDetail:
+		mode = "observed"
+	case handler.SessionDetail:
+		mode = "session"
+	}
+	metricAssess.WithLabelValues(e.Instance, string(e.Result), mode).Inc()
+	if e.Decision == nil {
+		return
+	}
+	for _, s := range e.Decision.Assessment.Signals {
+		if s.State != policy.Quiet {
+			metricSignal.WithLabelValues(e.Instance, s.Name, string(s.State)).Inc()
+		}
 	}
 }

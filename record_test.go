@@ -291,6 +291,8 @@ func TestMetricsCountWhatHappensAndLiveThroughAReload(t *testing.T) {
 			`logins_total{instance="default",result="wrong_password"}`:                     4,
 			`logins_total{instance="default",result="unreadable"}`:                         1,
 			`challenges_total{factor="totp",instance="default",reason="login"}`:            4,
+			`assessments_total{instance="default",mode="login",verdict="challenge"}`:       8,
+			`signals_total{instance="default",signal="stolen_device",state="seen"}`:        1,
 			`challenges_total{factor="phone",instance="default",reason="login"}`:           4,
 			`challenges_cancelled_total{instance="default"}`:                               1,
 			`codes_checked_total{factor="totp",instance="default",result="right"}`:         2,

@@ -169,7 +169,7 @@ func (v *visit) decideAgain(s *StepUp, t matched) (policy.Decision, error) {
 	if of := (changeOf{v.session.Standing, s.Key, t}); d.Verdict != policy.Allow && !v.g.assessed.has(of, v.now) {
 		// Of the requests of one page, the first is told.
 		v.g.assessed.add(of, v.now)
-		v.record(Event{Kind: LoginAssessed, Result: Result(d.Verdict), User: v.session.User, Account: v.session.Account, Decision: &d, Facts: &f, Detail: "in a session"})
+		v.record(Event{Kind: LoginAssessed, Result: Result(d.Verdict), User: v.session.User, Account: v.session.Account, Decision: &d, Facts: &f, Detail: SessionDetail})
 	}
 	return d, nil
 }

@@ -49,6 +49,15 @@ type Event struct {
 	Detail string
 }
 
+// What the Detail of LoginAssessed can be; it is empty for a login that was
+// decided.
+const (
+	// ObservedDetail marks a decision that nobody was held to.
+	ObservedDetail = "observed"
+	// SessionDetail marks one inside a session: of a step-up, or again.
+	SessionDetail = "in a session"
+)
+
 // Kind says what happened, in the vocabulary of OWASP's Application Logging
 // Vocabulary Cheat Sheet where it has a word.
 type Kind string

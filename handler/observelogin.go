@@ -208,13 +208,10 @@ func (g *Gate) observeDecision(ctx context.Context, parts *Parts, s *sighting, a
 	}
 	g.Recorder.Record(Event{
 		Time: now, Instance: g.Instance, Kind: LoginAssessed, Result: Result(d.Verdict), User: user, Account: acc.ID,
-		ClientIP: s.clientIP, UserAgent: s.userAgent, Decision: &d, Facts: &f, Detail: observedDetail,
+		ClientIP: s.clientIP, UserAgent: s.userAgent, Decision: &d, Facts: &f, Detail: ObservedDetail,
 	})
 	return d, err
 }
-
-// observedDetail marks a decision that nobody was held to.
-const observedDetail = "observed"
 
 // unrecognised notes a login of which nobody knows whether it was one.
 func (g *Gate) unrecognised(s *sighting, status int, why string) {
