@@ -143,12 +143,7 @@ func accountsCommand() *cobra.Command {
 				return err
 			}
 			report := newReport(list, seen)
-			if !asJSON {
-				return report.write(cmd.OutOrStdout())
-			}
-			out := json.NewEncoder(cmd.OutOrStdout())
-			out.SetIndent("", "  ")
-			return out.Encode(report)
+			return show(cmd, asJSON, report, report.write)
 		},
 	}
 	t.flags(cmd)

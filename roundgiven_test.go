@@ -161,11 +161,6 @@ var (
 // asAnybody counts what comes in anybody's session.
 func asAnybody(tr *trial, seen demoapp.Request) bool { return seen.User != "" || tr.carries(seen, "") }
 
-// forPage counts what the app takes for a request for a page.
-func forPage(p demoapp.Page) func(*trial, demoapp.Request) bool {
-	return func(_ *trial, seen demoapp.Request) bool { return seen.Page == p }
-}
-
 // carries reports whether a request has a session of the user, or of anybody,
 // among its cookies or in its address.
 func (tr *trial) carries(seen demoapp.Request, user string) bool {

@@ -54,16 +54,6 @@ type longBody struct {
 	met         bool
 }
 
-func text(s ...string) func() []io.Reader {
-	return func() []io.Reader {
-		var rs []io.Reader
-		for _, x := range s {
-			rs = append(rs, strings.NewReader(x))
-		}
-		return rs
-	}
-}
-
 func long(before, fill string, n int, after string) func() []io.Reader {
 	return func() []io.Reader {
 		return []io.Reader{strings.NewReader(before), filler(fill, n), strings.NewReader(after)}
