@@ -40,6 +40,9 @@ func strength(k Kind) int {
 // database does not say: about the size of a region.
 const DefaultRadiusKm = 200
 
+// maxRadiusKm is half the circumference of the earth: nothing is farther away.
+const maxRadiusKm = 20037
+
 // Place is what is known of an address. Its zero value is an address of which
 // nothing is known.
 type Place struct {

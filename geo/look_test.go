@@ -235,3 +235,14 @@ func TestOfTwoDatabasesThatOverlapTheFirstIsAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestARadiusThatNoPlaceOnEarthHasIsTheDefault(t *testing.T) {
+	for _, radius := range []string{"Inf", "1e30", "20038", "0", "-5", "NaN"} {
+		path := geotest.Write(t, "x.mmdb", geotest.Database(t, "flat", geotest.Records{
+			"192.0.2.0/24": geotest.Flat("lat", "1", "lon", "1", "accuracy_radius", radius),
+		}))
+		if got := look(open(t, geo.Config{Files: []string{path}}), "192.0.2.1"); !got.HasLocation || got.RadiusKm != geo.DefaultRadiusKm {
+			t.Errorf("%s: %+v", radius, got)
+		}
+	}
+}

@@ -156,7 +156,7 @@ func (r *record) value(key []byte, c mmdbdata.Cursor) (mmdbdata.Cursor, error) {
 		return r.located(next, err)
 	case "accuracy_radius":
 		n, ok, next, err := readNumber(c)
-		if ok && n > 0 {
+		if ok && n > 0 && n <= maxRadiusKm {
 			r.radius = n
 		}
 		return next, err
