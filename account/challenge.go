@@ -26,6 +26,9 @@ const (
 	PurposeLogin Purpose = "login"
 	// PurposeStepUp is a fresh challenge inside a verified session.
 	PurposeStepUp Purpose = "step_up"
+	// PurposeEnrolment is a login that waits for a factor to be added: no code
+	// answers it by itself.
+	PurposeEnrolment Purpose = "enrolment"
 )
 
 // Challenge is one demand for a second factor: who, why, which factors may
@@ -63,8 +66,14 @@ type Challenge struct {
 	// was over, so that the page tells the person.
 	Remember bool `json:"remember,omitempty"`
 	Stolen   bool `json:"stolen,omitempty"`
+	// MayPutOff says of an enrolment that the user may go on without one, and
+	// Confirmed that it is confirmed that this is the user (rule 15). Enrolled is
+	// the id of the factor that was added by it; until then it is empty.
+	MayPutOff bool   `json:"may_put_off,omitempty"`
+	Confirmed bool   `json:"confirmed,omitempty"`
+	Enrolled  string `json:"enrolled,omitempty"`
 	// Factors are the ids of the factors that may answer, the one offered
-	// first in front.
+	// first in front; of an enrolment none.
 	Factors []string `json:"factors"`
 	// Tries counts the codes entered for a factor whose code is not sent (an
 	// authenticator), by factor id.

@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// RouteConfirmed is the route that is fresh in a session in which it was
+// confirmed who the user is, so that a first factor may be added. No handler's
+// route has this key.
+const RouteConfirmed = "confirmed"
+
 // Limits of what a session keeps of its step-ups.
 const (
 	// MaxStepUps is how many step-up challenges of one session are kept, those

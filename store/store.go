@@ -37,6 +37,8 @@ var (
 	// ErrConflict means that a record of that name belongs to another account,
 	// or that the step was taken by somebody else before.
 	ErrConflict = errors.New("conflict")
+	// ErrChanged means that a record is another one than it was made of.
+	ErrChanged = errors.New("it has changed meanwhile")
 	// ErrSpent means that the code, the time step or the challenge has been
 	// used already.
 	ErrSpent = errors.New("already used")
@@ -53,6 +55,9 @@ type Store interface {
 	Histories
 	Devices
 	Tries
+	Changes
+	Enrolments
+	Outbox
 
 	// Epoch is when this store's knowledge begins. An empty, restored or
 	// failed-over store begins a new epoch; anonymous seals issued before it
@@ -78,7 +83,13 @@ type Accounts interface {
 	//
 	// Where an account is replaced and a factor of the same ID stays, what was
 	// spent stays spent: LastStep never goes back, and Failures, PausedUntil
-	// and CurrentChallenge are kept as the store has them.
+	// and CurrentChallenge are kept as the store has them; of recovery codes under
+	// the same salt none comes back; Used never goes back; and Texts, Invitation
+	// and MailCode of the account are the store's, whatever is put: only
+	// ChangeAccount changes them.
+	//
+	// Where an account has Was, it replaces what that says and nothing else: it
+	// returns ErrChanged if there is another, but for what is kept as above.
 	//
 	// Where the factors of an account that is replaced are others than before,
 	// by their ids, kinds, secrets or parameters, all its devices are forgotten
@@ -181,115 +192,6 @@ type Begin struct {
 	Learn Learn `json:"-"`
 }
 
-// Challenges keeps challenges, holds and what was spent.
-type Challenges interface {
-	// Challenge returns a challenge that has not expired, in whatever state.
-	Challenge(ctx context.Context, id string, now time.Time) (account.Challenge, error)
-	// CountAttempt counts an attempt before its code is compared; see Attempt.
-	// It returns ErrSpent if the challenge was passed, and ErrNotFound if it
-	// is not open, has expired, is another session's, its session is not
-	// pending or is suspended by a login, or the factor may not answer.
-	CountAttempt(ctx context.Context, a Attempt, now time.Time) (AttemptResult, error)
-	// PassChallenge spends a code and releases what it opens; see Pass. It
-	// returns ErrSpent if the challenge, the code or the step is used,
-	// ErrNotFound as CountAttempt does, for a code that is not the living one,
-	// and if the hold is gone, and ErrConflict if a session of Next's id, or a
-	// device of Device's, is there already.
-	PassChallenge(ctx context.Context, p Pass, now time.Time) (account.Hold, error)
-	// ReserveSend decides whether a code may be sent and writes it to the
-	// outbox; see Send. It returns ErrSpent and ErrNotFound as CountAttempt
-	// does, and ErrNotFound for a factor that is not a phone. A sending makes
-	// its challenge the factor's current one: the code of every other
-	// challenge for this factor is dead for good.
-	ReserveSend(ctx context.Context, s Send, now time.Time) (SendResult, error)
-	// RecordSend notes what became of the n-th sending (from 1) of a factor
-	// in a challenge. A later sending is not overwritten; no error if the
-	// challenge or its code is gone.
-	RecordSend(ctx context.Context, challenge, factor string, n int, status account.SendStatus) error
-	StepUps
-}
-
-// StepUps keeps the challenges inside verified sessions. All of them return
-// ErrNotFound if the session is not usable at the given time: gone, over, not
-// verified, or suspended by a login.
-//
-// CountAttempt, ReserveSend and RecordSend are for step-ups too: for the first
-// two the session must then be usable instead of pending, and of the challenge's
-// standing; a session that is not is told nothing, not even that the challenge
-// was passed.
-type StepUps interface {
-	// OpenStepUp records a step-up, open or waiting, and its hold; see StepUp.
-	// Where the session has one for the same request and routes that is open or
-	// waits and has not expired, that is returned and nothing is recorded, but
-	// that one which waits is opened if the new one is open, and that one for
-	// which nothing is held gets the new one's hold. It returns ErrConflict if a
-	// challenge of that id is there already, and ErrNotFound if the challenge is
-	// not of the session's instance, account and standing.
-	OpenStepUp(ctx context.Context, s StepUp, now time.Time) (account.Challenge, error)
-	// ShowStepUp opens a step-up that waits, with the page that it leads back
-	// to, and returns it; one that is open already is returned as it is. The
-	// session's next page shows it no more, whatever became of it. It returns
-	// ErrSpent if it was passed, and ErrNotFound if it is not the session's,
-	// was cancelled or has expired.
-	ShowStepUp(ctx context.Context, session account.SessionID, challenge, back string, now time.Time) (account.Challenge, error)
-	// CancelStepUp ends a step-up at the user's wish: its hold is dropped and
-	// its codes are dead. ErrSpent if it was passed, ErrNotFound if it is not
-	// the session's or has expired.
-	CancelStepUp(ctx context.Context, session account.SessionID, challenge string, now time.Time) error
-	// PassStepUp spends a code and opens what the step-up was for; see
-	// PassStepUp. Its errors are those of PassChallenge.
-	PassStepUp(ctx context.Context, p PassStepUp, now time.Time) (Stepped, error)
-	// TakePass takes the pass of a request that is about to be sent. It returns
-	// ErrNotFound if there is none, and ErrSpent if it is taken.
-	TakePass(ctx context.Context, session account.SessionID, request account.RequestID, now time.Time) error
-	// ReturnPass gives a taken pass back, since the app did not do what it was
-	// asked for; it lives no longer by that. ErrNotFound if there is none.
-	ReturnPass(ctx context.Context, session account.SessionID, request account.RequestID, now time.Time) error
-}
-
-// StepUp is a step-up to be recorded, all or nothing.
-type StepUp struct {
-	// Challenge is open or waits; its purpose is account.PurposeStepUp, and it
-	// names the session by Session and by Standing. Of the session's challenges
-	// account.MaxStepUps are kept: the oldest goes, with its hold.
-	Challenge account.Challenge
-	// Hold belongs to an open one; nil for one that waits, and where nothing is
-	// held.
-	Hold *account.Hold
-}
-
-// PassStepUp asks to spend a code in a verified session. In one step the engine
-// checks that the challenge is open, not expired, and of the session's
-// standing, that the session is usable, and the code as PassChallenge does;
-// then it marks the challenge passed and its codes dead, clears the factor's
-// failures and pause, keeps the step, notes the factor's kind, the time for it
-// and for the challenge's routes and, where the challenge says Once, a pass of
-// account.PassFor for its request; takes the hold; and gives the session its new
-// id: what is left under the old one is in account.StateMoved for
-// account.MovedFor.
-type PassStepUp struct {
-	Challenge string
-	Session   account.SessionID
-	Factor    string
-	Step      int64
-	CodeHash  [32]byte
-	// Next is the session's new id.
-	Next account.SessionID
-	// Routes are those of the challenge's routes that become fresh; nil for all.
-	Routes []string
-	// Take says that the caller sends the held request now: the pass is taken
-	// at once, and the hold must be there.
-	Take bool
-}
-
-// Stepped is what a step-up that was passed leaves.
-type Stepped struct {
-	// Session is the session as it is now, under its new id.
-	Session account.Session
-	// Hold is the held request; nil if nothing was held.
-	Hold *account.Hold
-}
-
 // Values keeps sealed values that are too large for a cookie.
 type Values interface {
 	// PutValue keeps a value of at most 64 KiB under a handle until it
@@ -297,95 +199,4 @@ type Values interface {
 	PutValue(ctx context.Context, handle string, value []byte, expires time.Time) error
 	// Value returns it; ErrNotFound if there is none or it has expired.
 	Value(ctx context.Context, handle string, now time.Time) ([]byte, error)
-}
-
-// Attempt is one code entered, of which only that it was entered is known.
-type Attempt struct {
-	Challenge string
-	Session   account.SessionID
-	Factor    string
-	// PerCode is how many tries one code has (for an authenticator: one
-	// challenge). InARow failures of the factor across challenges pause it
-	// for Pause. The end of a pause forgets no failure, only a right code
-	// does: after it the next failure begins another pause.
-	PerCode int
-	InARow  int
-	Pause   time.Duration
-}
-
-// AttemptResult is what CountAttempt found. Exactly one of its fields but
-// Left is meaningful: an attempt may go on only if Counted is true.
-type AttemptResult struct {
-	// Counted is true if the attempt was counted and may be compared. The
-	// InARow-th failure is counted and begins the pause at the same time; if
-	// it turns out right, PassChallenge ends the pause.
-	Counted bool
-	// Left is how many tries the code has after this one.
-	Left int
-	// Exhausted is true if the code had no try left.
-	Exhausted bool
-	// PausedUntil is set if the factor is paused; that comes before NoCode
-	// and Exhausted.
-	PausedUntil time.Time
-	// NoCode is true if the factor is a phone and no living code of this
-	// challenge is there: none was sent, it has expired, or a newer challenge
-	// has killed it.
-	NoCode bool
-}
-
-// Pass asks to spend a code. In one step the engine checks that the challenge
-// is open, not expired and the session's, that the session is pending and not
-// suspended, that the factor may answer and its code is not spent (a phone:
-// CodeHash is the hash of the living code of this challenge, which is the
-// factor's current one; an authenticator: Step is later than its last step);
-// then it marks the challenge passed and its codes dead, clears the factor's
-// failures and pause, keeps the step, makes the pending session StatePassed
-// (until it expires), stores Next, and takes the hold.
-type Pass struct {
-	Challenge string
-	Session   account.SessionID
-	Factor    string
-	Step      int64
-	CodeHash  [32]byte
-	// Next is the session that takes the pending one's place: verified, or in
-	// account.StateAgain. It is of the same instance and account, and without
-	// step-ups.
-	Next account.Session
-	// Learn changes the history of the account in the same step; nil leaves it.
-	Learn Learn `json:"-"`
-	// Device is the browser to be remembered from now on, of the same instance
-	// and account, with a token and time left; nil if it is not to be. It is
-	// stored in the same step, and beyond account.MaxDevices those of the account
-	// that were used longest ago go. Replaces is the device that it takes the
-	// place of; zero if there is none.
-	Device   *account.Device
-	Replaces account.DeviceID
-}
-
-// Send asks to send a code to a phone.
-type Send struct {
-	Challenge string
-	Session   account.SessionID
-	Factor    string
-	// New is the code to be sent if the challenge has no living one for this
-	// factor: Hash, Sealed, Created and Expires are set.
-	New account.Code
-	// PerCode is how many tries one code has: a code without a try left is
-	// dead.
-	PerCode int
-	// Waits are the waits before the second, third … sending; the first needs
-	// none. There are at most len(Waits)+1 sendings in a challenge.
-	Waits []time.Duration
-}
-
-// SendResult says whether to send.
-type SendResult struct {
-	// Send is true if the caller must send Sealed now, as the n-th sending.
-	// It is in the outbox already, as queued.
-	Send   bool
-	Sealed []byte
-	N      int
-	// NotBefore is when the next sending may be asked for, if Send is false
-	// and there is one, or after this one; zero if there is none left.
-	NotBefore time.Time
 }

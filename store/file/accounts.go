@@ -3,9 +3,11 @@ package file
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -106,9 +108,51 @@ func (s *Store) PutAccounts(ctx context.Context, list []account.Account) error {
 		return err
 	}
 	_, err = decide(ctx, s, func(t *txn) (struct{}, error) {
-		return struct{}{}, putAccounts(t, list, claims)
+		for i := range list {
+			if err := t.isAsRead(&list[i]); err != nil {
+				return struct{}{}, err
+			}
+		}
+		_, err := putAccounts(t, list, claims, keepKnown)
+		return struct{}{}, err
 	})
 	return err
+}
+
+// isAsRead returns ErrChanged if an account is not the one any more that the one in
+// its place was made of.
+func (t *txn) isAsRead(a *account.Account) error {
+	if a.Was == nil {
+		return nil
+	}
+	now, err := get(t.tx, accounts, accountKey(a.Instance, a.ID))
+	if err != nil {
+		return err
+	}
+	changed := fmt.Errorf("%q: %w", a.ID, store.ErrChanged)
+	switch {
+	case now == nil && a.Was.ID == "":
+		return nil
+	case now == nil, a.Was.ID == "":
+		return changed
+	}
+	was, err := cloneAccount(a.Was)
+	if err != nil {
+		return err
+	}
+	keepKnown(now, was)
+	before, err := json.Marshal(was)
+	if err != nil {
+		return err
+	}
+	there, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(before, there) {
+		return changed
+	}
+	return nil
 }
 
 // claim is a name or alias with the account that wants it.
@@ -154,31 +198,43 @@ func checkAccount(a *account.Account) error {
 		}
 	}
 	ids := make(map[string]bool, len(a.Factors))
+	recovery := 0
 	for i := range a.Factors {
-		id := a.Factors[i].ID
-		if id == "" || ids[id] {
+		f := &a.Factors[i]
+		if f.ID == "" || ids[f.ID] {
 			return fmt.Errorf("the factors of %q have no ids of their own", a.ID)
 		}
-		ids[id] = true
+		ids[f.ID] = true
+		if f.Kind != account.KindRecovery {
+			continue
+		}
+		if r := f.Recovery; r == nil || len(r.Salt) == 0 || len(r.Salt) > account.MaxSalt {
+			return fmt.Errorf("the recovery codes of %q have no salt of 1 to %d bytes", a.ID, account.MaxSalt)
+		}
+		if recovery++; recovery > 1 {
+			return fmt.Errorf("%q has several sets of recovery codes: there is one at most", a.ID)
+		}
 	}
 	return nil
 }
 
-// putAccounts looks at everything before it writes anything.
-func putAccounts(t *txn, list []account.Account, claims map[string]claim) error {
+// putAccounts looks at everything before it writes anything. Keep brings what
+// the store knows of an account into that which replaces it. It returns how many
+// devices were forgotten.
+func putAccounts(t *txn, list []account.Account, claims map[string]claim, keep func(old, a *account.Account)) (forgotten int, err error) {
 	replaced := make(map[string]*account.Account, len(list))
 	for i := range list {
 		key := accountKey(list[i].Instance, list[i].ID)
 		old, err := get(t.tx, accounts, key)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		replaced[string(key)] = old
 	}
 	for key, c := range claims {
 		owner, err := get(t.tx, names, []byte(key))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if owner == nil || owner.Account == c.id {
 			continue
@@ -186,7 +242,7 @@ func putAccounts(t *txn, list []account.Account, claims map[string]claim) error 
 		// The owner gives it up if the list replaces the owner: did it keep
 		// the name, the list would claim it twice.
 		if _, ok := replaced[string(accountKey(c.instance, owner.Account))]; !ok {
-			return fmt.Errorf("%q is a name of %q: %w", c.name, owner.Account, store.ErrConflict)
+			return 0, fmt.Errorf("%q is a name of %q: %w", c.name, owner.Account, store.ErrConflict)
 		}
 	}
 
@@ -196,7 +252,7 @@ func putAccounts(t *txn, list []account.Account, claims map[string]claim) error 
 		}
 		for _, name := range append([]string{old.ID}, old.Aliases...) {
 			if err := t.erase(names.bucket, accountKey(old.Instance, name)); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
@@ -205,38 +261,60 @@ func putAccounts(t *txn, list []account.Account, claims map[string]claim) error 
 		key := accountKey(a.Instance, a.ID)
 		if old := replaced[string(key)]; old != nil {
 			if !account.SameFactors(old.Factors, a.Factors) {
-				if _, err := t.forgetDevices(a.Instance, a.ID); err != nil {
-					return err
+				n, err := t.forgetDevices(a.Instance, a.ID)
+				if err != nil {
+					return 0, err
 				}
+				forgotten += n
 			}
-			a.Factors = keepSpent(old, a.Factors)
+			keep(old, &a)
 		}
 		if err := put(t, accounts, key, &a); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for key, c := range claims {
 		if err := put(t, names, []byte(key), &nameOf{c.id}); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return forgotten, nil
 }
 
-// keepSpent returns the factors with what the store knows of those it has
-// already: whoever replaces an account has read it some time before.
-func keepSpent(old *account.Account, factors []account.Factor) []account.Factor {
-	kept := append([]account.Factor(nil), factors...)
-	for i := range kept {
-		f := &kept[i]
+// keepKnown brings what the store knows of an account into one that replaces it:
+// whoever replaces an account has read it some time before.
+func keepKnown(old, a *account.Account) {
+	keepSpent(old, a)
+	a.Texts, a.Invitation, a.MailCode = old.Texts, old.Invitation, old.MailCode
+	for i := range a.Factors {
+		if was, ok := old.Factor(a.Factors[i].ID); ok {
+			f := &a.Factors[i]
+			f.Failures, f.PausedUntil, f.CurrentChallenge = was.Failures, was.PausedUntil, was.CurrentChallenge
+		}
+	}
+}
+
+// keepSpent brings what was spent into an account that replaces another. The
+// list of factors that was there is left as it was.
+func keepSpent(old, a *account.Account) {
+	a.Factors = slices.Clone(a.Factors)
+	for i := range a.Factors {
+		f := &a.Factors[i]
 		was, ok := old.Factor(f.ID)
 		if !ok {
 			continue
 		}
 		f.LastStep = max(f.LastStep, was.LastStep)
-		f.Failures = was.Failures
-		f.PausedUntil = was.PausedUntil
-		f.CurrentChallenge = was.CurrentChallenge
+		if was.Used.After(f.Used) {
+			f.Used = was.Used
+		}
+		if f.Recovery == nil || was.Recovery == nil || !bytes.Equal(f.Recovery.Salt, was.Recovery.Salt) {
+			continue
+		}
+		left := *f.Recovery
+		left.Hashes = slices.DeleteFunc(slices.Clone(left.Hashes), func(h account.TokenHash) bool {
+			return !slices.Contains(was.Recovery.Hashes, h)
+		})
+		f.Recovery = &left
 	}
-	return kept
 }

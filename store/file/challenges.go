@@ -48,6 +48,9 @@ func ask(t *txn, id string, session account.SessionID, factor string, now time.T
 		return nil, store.ErrNotFound
 	}
 	v, ok := t.find(session, now)
+	if c.Purpose == account.PurposeEnrolment {
+		return nil, store.ErrNotFound
+	}
 	if c.Purpose == account.PurposeStepUp {
 		// A session that is not usable is not even told what was passed.
 		if !ok || !v.Usable(now) || !stepsUp(v, c) {
@@ -116,6 +119,9 @@ func killCodes(c *account.Challenge) {
 
 // CountAttempt implements store.Challenges.
 func (s *Store) CountAttempt(ctx context.Context, a store.Attempt, now time.Time) (store.AttemptResult, error) {
+	if err := checkFailed(&a); err != nil {
+		return store.AttemptResult{}, err
+	}
 	return decide(ctx, s, func(t *txn) (store.AttemptResult, error) {
 		q, err := ask(t, a.Challenge, a.Session, a.Factor, now)
 		if err != nil {
@@ -134,6 +140,11 @@ func (s *Store) CountAttempt(ctx context.Context, a store.Attempt, now time.Time
 		q.factor.Failures++
 		if q.factor.Failures >= a.InARow {
 			q.factor.PausedUntil = now.Add(a.Pause)
+		}
+		if a.Failed != nil {
+			if err := t.putNotices([]account.Notice{*a.Failed}); err != nil {
+				return store.AttemptResult{}, err
+			}
 		}
 		return store.AttemptResult{Counted: true, Left: a.PerCode - tries}, q.save(t)
 	})
@@ -168,19 +179,15 @@ func (q *question) try(now time.Time, perCode int) (tries int, ok bool) {
 
 // PassChallenge implements store.Challenges.
 func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) (account.Hold, error) {
-	if p.Next.ID == (account.SessionID{}) || p.Next.ID == p.Session ||
-		!p.Next.Follows() || p.Next.Suspended() || p.Next.Steps != nil {
-		return account.Hold{}, errors.New("a passed challenge begins a verified session, or one for a second password, with an id of its own and without step-ups")
+	if err := errors.Join(checkNext(&p.Next, p.Session), checkNotices(p.Notices)); err != nil {
+		return account.Hold{}, err
 	}
 	return decide(ctx, s, func(t *txn) (account.Hold, error) {
 		q, err := ask(t, p.Challenge, p.Session, p.Factor, now)
 		if err != nil {
 			return account.Hold{}, err
 		}
-		if p.Next.Instance != q.challenge.Instance || p.Next.Account != q.challenge.Account {
-			return account.Hold{}, errors.New("a passed challenge verifies its own account and no other")
-		}
-		if err := checkDevice(p.Device, &p.Next, now); err != nil {
+		if err := errors.Join(q.verifies(&p.Next), checkDevice(p.Device, &p.Next, now)); err != nil {
 			return account.Hold{}, err
 		}
 		if q.challenge.Purpose == account.PurposeStepUp {
@@ -189,21 +196,44 @@ func (s *Store) PassChallenge(ctx context.Context, p store.Pass, now time.Time) 
 		if err := q.spend(p.Step, p.CodeHash, now); err != nil {
 			return account.Hold{}, err
 		}
-		if _, ok := t.session(p.Next.ID); ok {
-			return account.Hold{}, store.ErrConflict
-		}
-		hold, err := s.hold(t, p.Challenge, now)
+		hold, err := q.held(t, &p.Next, now)
 		if err != nil {
 			return account.Hold{}, err
 		}
-		if err := t.learn(p.Next.Instance, p.Next.Account, p.Learn); err != nil {
-			return account.Hold{}, err
-		}
+		// It may say ErrConflict, which must come before anything is written.
 		if err := t.remember(p.Device, p.Replaces, now); err != nil {
 			return account.Hold{}, err
 		}
-		return *hold, q.release(t, &p.Next)
+		if err := t.putNotices(p.Notices); err != nil {
+			return account.Hold{}, err
+		}
+		return *hold, q.release(t, &p.Next, p.Learn)
 	})
+}
+
+// checkNext refuses a session that cannot take the place of a pending one.
+func checkNext(next *account.Session, session account.SessionID) error {
+	if next.ID == (account.SessionID{}) || next.ID == session ||
+		!next.Follows() || next.Suspended() || next.Steps != nil {
+		return errors.New("a passed challenge begins a verified session, or one for a second password, with an id of its own and without step-ups")
+	}
+	return nil
+}
+
+// verifies refuses a session of another account than the challenge's.
+func (q *question) verifies(next *account.Session) error {
+	if next.Instance != q.challenge.Instance || next.Account != q.challenge.Account {
+		return errors.New("a passed challenge verifies its own account and no other")
+	}
+	return nil
+}
+
+// held finds what is held for a challenge after which a session follows.
+func (q *question) held(t *txn, next *account.Session, now time.Time) (*account.Hold, error) {
+	if _, ok := t.session(next.ID); ok {
+		return nil, store.ErrConflict
+	}
+	return t.store.hold(t, q.challenge.ID, now)
 }
 
 // spend spends the code, in memory: nothing is written yet.
@@ -221,13 +251,22 @@ func (q *question) spend(step int64, hash [32]byte, now time.Time) error {
 			return store.ErrSpent
 		}
 		f.LastStep = step
+	case account.KindRecovery:
+		if !f.Recovery.Spend(hash) {
+			return store.ErrSpent
+		}
 	default:
 		return fmt.Errorf("a factor of the kind %q has no code", f.Kind)
 	}
-	f.Failures, f.PausedUntil = 0, time.Time{}
+	f.Failures, f.PausedUntil, f.Used = 0, time.Time{}, now.UTC().Round(0)
+	q.pass()
+	return nil
+}
+
+// pass marks the challenge passed, in memory.
+func (q *question) pass() {
 	q.challenge.State = account.ChallengePassed
 	killCodes(q.challenge)
-	return nil
 }
 
 // hold finds a hold. One that cannot be read is absent, which closes.
@@ -245,12 +284,21 @@ func (s *Store) hold(t *txn, challenge string, now time.Time) (*account.Hold, er
 	return h, nil
 }
 
-// release writes what a right code changes.
-func (q *question) release(t *txn, next *account.Session) error {
+// release writes what changes when a pending session has passed.
+func (q *question) release(t *txn, next *account.Session, learn store.Learn) error {
 	if err := q.save(t); err != nil {
 		return err
 	}
 	if err := remove(t, holds, []byte(q.challenge.ID)); err != nil {
+		return err
+	}
+	if err := t.removeNotice(store.FailedNotice(q.challenge.ID)); err != nil {
+		return err
+	}
+	if err := t.dropEnrolments(q.session.Standing); err != nil {
+		return err
+	}
+	if err := t.learn(next.Instance, next.Account, learn); err != nil {
 		return err
 	}
 	q.session.State = account.StatePassed
@@ -258,74 +306,4 @@ func (q *question) release(t *txn, next *account.Session) error {
 		return err
 	}
 	return t.putSession(next)
-}
-
-// ReserveSend implements store.Challenges.
-func (s *Store) ReserveSend(ctx context.Context, r store.Send, now time.Time) (store.SendResult, error) {
-	if r.New.Hash == ([32]byte{}) || len(r.New.Sealed) == 0 || !now.Before(r.New.Expires) {
-		return store.SendResult{}, errors.New("a code to be sent has a hash, a sealed text and time left")
-	}
-	return decide(ctx, s, func(t *txn) (store.SendResult, error) {
-		q, err := ask(t, r.Challenge, r.Session, r.Factor, now)
-		if err != nil {
-			return store.SendResult{}, err
-		}
-		if q.factor.Kind != account.KindPhone {
-			return store.SendResult{}, store.ErrNotFound
-		}
-		code, lives := q.code(now)
-		n := len(code.Sends)
-		if n > len(r.Waits) {
-			return store.SendResult{}, nil
-		}
-		if n > 0 {
-			if from := code.Sends[n-1].Add(r.Waits[n-1]); now.Before(from) {
-				return store.SendResult{NotBefore: from}, nil
-			}
-		}
-		if !lives || code.Tries >= r.PerCode {
-			sends := code.Sends
-			code = r.New
-			code.Tries, code.Sends = 0, sends
-		}
-		code.Sends = append(code.Sends, now)
-		code.Status = account.SendQueued
-		if q.challenge.Codes == nil {
-			q.challenge.Codes = make(map[string]account.Code)
-		}
-		q.challenge.Codes[r.Factor] = code
-		q.factor.CurrentChallenge = q.challenge.ID
-
-		out := store.SendResult{Send: true, Sealed: code.Sealed, N: n + 1}
-		if n < len(r.Waits) {
-			out.NotBefore = now.Add(r.Waits[n])
-		}
-		return out, q.save(t)
-	})
-}
-
-// RecordSend implements store.Challenges.
-func (s *Store) RecordSend(ctx context.Context, challenge, factor string, n int, status account.SendStatus) error {
-	switch status {
-	case account.SendQueued, account.SendTaken, account.SendFailed:
-	default:
-		return fmt.Errorf("%q is nothing that can become of a sending", status)
-	}
-	_, err := decide(ctx, s, func(t *txn) (struct{}, error) {
-		c, err := get(t.tx, challenges, []byte(challenge))
-		if err != nil || c == nil {
-			return struct{}{}, err
-		}
-		code, ok := c.Codes[factor]
-		if !ok || n < len(code.Sends) {
-			return struct{}{}, nil
-		}
-		if n > len(code.Sends) {
-			return struct{}{}, fmt.Errorf("sending %d was never asked for: there were %d", n, len(code.Sends))
-		}
-		code.Status = status
-		c.Codes[factor] = code
-		return struct{}{}, put(t, challenges, []byte(challenge), c)
-	})
-	return err
 }

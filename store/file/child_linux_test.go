@@ -15,6 +15,8 @@ func children() map[string]func(dir string) error {
 		"limit": func(dir string) error { return fullChild(dir, &fileLimit{path: dir + "/store.db"}) },
 		"unmap": unmapChild,
 		"tries": triesChild,
+
+		"numbers": numbersChild,
 	}
 }
 

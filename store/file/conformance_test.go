@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -61,10 +62,14 @@ func checkFile(t *testing.T, s *Store) {
 		takeIndexed(t, tx, values, index)
 		takeIndexed(t, tx, sightings, index)
 		takeIndexed(t, tx, devices, index)
+		takeIndexed(t, tx, enrolments, index)
+		takeIndexed(t, tx, notices, index)
 		for k := range index {
 			t.Errorf("the expiry index has an entry of nothing: %q", k)
 		}
 		checkRunning(t, tx)
+		checkEnrolling(t, tx)
+		checkDue(t, tx)
 		checkTable(t, tx, s)
 		return nil
 	})
@@ -129,6 +134,46 @@ func checkRunning(t *testing.T, tx *bbolt.Tx) {
 	})
 	if got := running.Stats().KeyN; got != n {
 		t.Errorf("%d locks are noted as running, want %d", got, n)
+	}
+}
+
+// checkEnrolling checks that the ids of all enrolments, and no others, stand in
+// their bucket.
+func checkEnrolling(t *testing.T, tx *bbolt.Tx) {
+	t.Helper()
+	n := 0
+	_ = tx.Bucket([]byte(enrolments.bucket)).ForEach(func(_, raw []byte) error { n++; return nil })
+	_ = tx.Bucket([]byte(bucketEnrolling)).ForEach(func(id, standing []byte) error {
+		n--
+		if tx.Bucket([]byte(enrolments.bucket)).Get(append(bytes.Clone(standing), id...)) == nil {
+			t.Errorf("the enrolment %s is noted and not there", id)
+		}
+		return nil
+	})
+	if n != 0 {
+		t.Errorf("%d enrolments are not noted", n)
+	}
+}
+
+// checkDue checks that all notices, and nothing else, stand among what is due.
+func checkDue(t *testing.T, tx *bbolt.Tx) {
+	t.Helper()
+	due := tx.Bucket([]byte(bucketDue))
+	n := due.Stats().KeyN
+	_ = tx.Bucket([]byte(notices.bucket)).ForEach(func(key, raw []byte) error {
+		v, err := notices.decode(key, raw)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		n--
+		if due.Get(dueKey(v)) == nil {
+			t.Errorf("the notice %s is not among what is due", key)
+		}
+		return nil
+	})
+	if n != 0 {
+		t.Errorf("%d entries of what is due lead to no notice", n)
 	}
 }
 

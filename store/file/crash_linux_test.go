@@ -190,7 +190,7 @@ func TestInvariant10AKilledProcessLosesNothingThatItHasAcknowledged(t *testing.T
 			k := &known{t: t, facts: make(map[string][]fact), count: make(map[string]int), random: rand.New(rand.NewPCG(seed, lane))}
 			for round := range crashRounds {
 				k.order = nil
-				k.killed(dir, k.random.IntN(220))
+				k.killed("crash", dir, k.random.IntN(220))
 				k.check(dir)
 				if t.Failed() {
 					t.Fatalf("in round %d; to kill at the same facts again: %s=%d", round, crashSeed, seed)
@@ -220,9 +220,9 @@ type known struct {
 
 // killed runs a child, kills it a moment after it has said so many facts,
 // however slow the machine is, and reads all that it has said.
-func (k *known) killed(dir string, after int) {
+func (k *known) killed(child, dir string, after int) {
 	k.t.Helper()
-	cmd := childCommand(k.t, "crash", dir)
+	cmd := childCommand(k.t, child, dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	must(k.t, err)

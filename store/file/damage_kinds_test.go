@@ -65,7 +65,9 @@ type target struct {
 	probes  []probe
 }
 
-func targets() []target { return slices.Concat(loginTargets(), stepTargets(), deviceTargets()) }
+func targets() []target {
+	return slices.Concat(loginTargets(), stepTargets(), deviceTargets(), changeTargets())
+}
 
 // loginTargets are the records of a login.
 func loginTargets() []target {
@@ -343,6 +345,9 @@ func readNothing() map[string]string {
 		"LearnHistory": "see TestAHistoryThatCannotBeReadCountsAsNone",
 		"AgeHistories": "see TestAHistoryThatCannotBeReadCountsAsNone",
 
+		"SessionsOf": "it is a look-up in memory",
+		"Waiting":    "see TestADamagedIndexOfNoticesAndEnrolmentsStopsNothing",
+
 		"NoteTry": "see TestTriesThatCannotBeReadCountNoMore",
 		"Tries":   "see TestTriesThatCannotBeReadCountNoMore",
 	}
@@ -357,6 +362,9 @@ func notRecords() map[string]string {
 
 		sightings.bucket: "TestWhatWasSeenAndCannotBeReadCountsAsNotSeen",
 		histories.bucket: "TestAHistoryThatCannotBeReadCountsAsNone",
+
+		bucketEnrolling: "TestADamagedIndexOfNoticesAndEnrolmentsStopsNothing",
+		bucketDue:       "TestADamagedIndexOfNoticesAndEnrolmentsStopsNothing",
 
 		tryRecords.bucket: "TestTriesThatCannotBeReadCountNoMore",
 	}

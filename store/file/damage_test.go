@@ -75,6 +75,8 @@ type scene struct {
 	device account.Device
 	// steps is nil until withSteps or withPass.
 	steps *stepScene
+	// changes is nil until withChanges.
+	changes *changeScene
 }
 
 func newScene(t *testing.T, s *Store) *scene {
@@ -144,6 +146,11 @@ func (sc *scene) closed() {
 	sc.t.Helper()
 	if _, ok := sc.s.table.get(sc.next.Next.ID); ok {
 		sc.t.Error("the challenge was passed")
+	}
+	if sc.changes != nil {
+		if _, ok := sc.s.table.get(sc.changes.pass.Next.ID); ok {
+			sc.t.Error("the enrolment was passed")
+		}
 	}
 	if sc.steps == nil {
 		return
@@ -258,6 +265,9 @@ func TestEveryFlippedBitAndEveryCutOfARecordIsNoticed(t *testing.T) {
 	tryBits(t, s, holds, []byte(sc.b.Challenge.ID))
 	tryBits(t, s, values, []byte(sc.handle))
 	tryBits(t, s, devices, sc.deviceKey())
+	tryBits(t, s, enrolments, sc.enrolmentKey())
+	tryBits(t, s, notices, sc.noticeKey())
+	tryBits(t, s, demands, []byte(sc.acc))
 	sc.withPass()
 	tryBits(t, s, sessions, sc.steps.v.ID[:])
 	tryBits(t, s, sessions, sc.steps.old[:])
@@ -352,7 +362,9 @@ func TestTheLogOfAFileThatIsDamagedAllOverIsBounded(t *testing.T) {
 func TestTheLogTellsNoKeyThatOpensSomething(t *testing.T) {
 	s, m := openLogged(t, filepath.Join(t.TempDir(), "store.db"))
 	sc := newScene(t, s)
+	sc.withChanges()
 	for bucket, key := range map[string][]byte{
+		enrolments.bucket: sc.enrolmentKey(), notices.bucket: sc.noticeKey(),
 		locks.bucket: lineKey(sc.line), challenges.bucket: []byte(sc.b.Challenge.ID),
 		holds.bucket: []byte(sc.b.Challenge.ID), values.bucket: []byte(sc.handle), sessions.bucket: sc.b.Session.ID[:],
 		devices.bucket: sc.deviceKey(),
@@ -366,11 +378,14 @@ func TestTheLogTellsNoKeyThatOpensSomething(t *testing.T) {
 	_, _ = s.Value(t.Context(), sc.handle, sc.now)
 	must(t, s.EndSession(t.Context(), sc.b.Session.ID))
 	must(t, second(s.Devices(t.Context(), "crm", sc.acc, sc.now)))
-	if m.count() != 6 {
+	must(t, second(s.TakeNotices(t.Context(), 10, time.Minute, sc.now)))
+	must(t, s.DropEnrolment(t.Context(), "crm", sc.changes.e.Standing))
+	if m.count() != 8 {
 		t.Errorf("%d lines were logged, want one for each record: %q", m.count(), m.lines)
 	}
 	for _, line := range m.lines {
-		for _, secret := range []string{sc.b.Challenge.ID, sc.handle, fmt.Sprintf("%x", sc.line.Line), fmt.Sprintf("%x", sc.b.Session.ID), fmt.Sprintf("%x", sc.device.ID)} {
+		for _, secret := range []string{sc.b.Challenge.ID, sc.handle, fmt.Sprintf("%x", sc.line.Line), fmt.Sprintf("%x", sc.b.Session.ID), fmt.Sprintf("%x", sc.device.ID),
+			fmt.Sprintf("%x", sc.changes.e.Standing), sc.changes.e.ID, sc.changes.notice.ID} {
 			if strings.Contains(line, secret) {
 				t.Errorf("the log has a whole id: %s", line)
 			}

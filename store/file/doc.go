@@ -30,9 +30,10 @@
 // Every record carries a version and a checksum that is also of its bucket and
 // key, so that what is damaged, cut off or another record's is noticed and not
 // read as something else. What becomes of it is a property of its kind: a
-// session, a hold, a value, a history and a device count as absent, since that
-// closes; a lock, a challenge, an account and a name are an error, since their
-// absence would open, and stay as they are. The epoch is a part of the file without which it
+// session, a hold, a value, a history, a device and an enrolment count as
+// absent, since that closes, and so does a notice, since the others must go out;
+// a lock, a challenge, an account, a name and the demands of an instance are an
+// error, since their absence would open, and stay as they are. The epoch is a part of the file without which it
 // is not opened. The log names each such record once between two starts, at
 // most 100 of them, by its bucket and a part of its key that opens nothing.
 //

@@ -115,6 +115,7 @@ type fullRun struct {
 	trying   store.Begin
 	step     store.Pass
 	never    store.Begin
+	change   store.Change
 }
 
 func newFullRun(lim limiter) *fullRun {
@@ -127,6 +128,13 @@ func newFullRun(lim limiter) *fullRun {
 		never: pending("ada", now, random(200<<10)),
 	}
 	r.step = stepOf(r.waiting, 5, now)
+	r.change = store.Change{
+		Instance: "crm", Account: "bob", Notices: []account.Notice{newNotice("changed", "bob", now)},
+		Edit: func(a *account.Account) error {
+			a.Group = "changed"
+			return nil
+		},
+	}
 	return r
 }
 
@@ -238,6 +246,7 @@ func (r *fullRun) try() error {
 				Challenge: r.trying.Challenge.ID, Session: r.trying.Session.ID, Factor: "totp", PerCode: 5, InARow: 10,
 			}, r.now))
 		},
+		"change": func() error { return second(r.s.ChangeAccount(r.ctx, r.change, r.now)) },
 	} {
 		if r.done[name] {
 			continue
@@ -282,12 +291,24 @@ func (r *fullRun) look() error {
 		return err
 	}
 	f, _ := a.Factor("totp")
+	bob, err := r.s.Account(r.ctx, "crm", "bob")
+	if err != nil {
+		return err
+	}
+	told, _, err := r.s.Waiting(r.ctx, r.now)
+	if err != nil {
+		return err
+	}
+	if told := told == 1; told != r.done["change"] {
+		return fmt.Errorf("the notice of a change is there: %t", told)
+	}
 	for what, is := range map[string]bool{
 		"begin":   state(r.never.Session.ID) == account.StatePending,
 		"suspend": !usable(r.standing.ID),
 		"end":     state(r.ending.ID) == "",
 		"pass":    usable(r.step.Next.ID),
 		"count":   c.Tries["totp"] == 1,
+		"change":  bob.Group == "changed",
 	} {
 		if is != r.done[what] {
 			return fmt.Errorf("%s was acknowledged: %t, and is there: %t", what, r.done[what], is)

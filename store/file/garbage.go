@@ -40,7 +40,8 @@ func isGarbage(err error) bool {
 
 // shownKey is what a log says of a key. The name of an account is shown, since
 // the operator must know whom to help, and so is that of a device's; of an id only the first eight bytes are,
-// enough to find the record by and too little to use it.
+// enough to find the record by and too little to use it, and of a notice's the first
+// sixteen, since those of one kind begin alike.
 func shownKey(bucket string, key []byte) string {
 	if n := len(key) - len(account.DeviceID{}); bucket == devices.bucket && n > 0 {
 		of := strings.Replace(string(key[:n]), "\x00", "/", 1)
@@ -52,7 +53,11 @@ func shownKey(bucket string, key []byte) string {
 	if !ok || !ofAccount && bucket != locks.bucket {
 		prefix, name = "", key
 	}
-	if !ofAccount {
+	switch bucket {
+	case accounts.bucket, names.bucket, histories.bucket, demands.bucket:
+	case notices.bucket:
+		name = name[:min(len(name), 16)]
+	default:
 		name = name[:min(len(name), 8)]
 	}
 	if !utf8.Valid(name) {

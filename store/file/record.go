@@ -179,7 +179,8 @@ func recordBuckets() []string {
 // laterBuckets names those that a file need not have: files were written before
 // there were any.
 func laterBuckets() []string {
-	return []string{sightings.bucket, histories.bucket, devices.bucket, tryRecords.bucket}
+	return []string{sightings.bucket, histories.bucket, devices.bucket, tryRecords.bucket,
+		enrolments.bucket, bucketEnrolling, notices.bucket, bucketDue, demands.bucket}
 }
 
 // addLater makes them in a file of before.

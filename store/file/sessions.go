@@ -105,22 +105,35 @@ func (s *Store) EndSession(ctx context.Context, id account.SessionID) error {
 // EndSessions implements store.Sessions. It looks at every session in memory.
 func (s *Store) EndSessions(ctx context.Context, instance, acc string) (int, error) {
 	return decide(ctx, s, func(t *txn) (int, error) {
-		n := 0
-		for _, id := range t.sessionsOf(instance, acc) {
-			v, ok := t.session(id)
-			if !ok {
-				continue
-			}
-			if v.Suspends() {
-				n++
-			}
-			if err := t.endSession(v); err != nil {
-				return 0, err
-			}
+		n, err := t.endSessions(instance, acc, account.SessionID{})
+		if err != nil {
+			return 0, err
 		}
-		_, err := t.forgetDevices(instance, acc)
+		_, err = t.forgetDevices(instance, acc)
 		return n, err
 	})
+}
+
+// endSessions ends all sessions of an account but one, which stays under every
+// id that it is found by; a zero one is none. It returns how many of them could
+// have let a browser in.
+func (t *txn) endSessions(instance, acc string, but account.SessionID) (n int, err error) {
+	for _, id := range t.sessionsOf(instance, acc) {
+		v, ok := t.session(id)
+		if !ok {
+			continue
+		}
+		if is, ok := t.find(id, time.Time{}); ok && is.ID == but {
+			continue
+		}
+		if v.Suspends() {
+			n++
+		}
+		if err := t.endSession(v); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 // CancelSession implements store.Sessions.
@@ -150,6 +163,9 @@ func (t *txn) cancelSession(v *account.Session) error {
 		if err := remove(t, holds, key); err != nil {
 			return err
 		}
+	}
+	if err := t.dropEnrolments(v.Standing); err != nil {
+		return err
 	}
 	v.State = account.StateCancelled
 	return t.putSession(v)
@@ -219,6 +235,8 @@ func checkBegin(b *store.Begin) error {
 		return errors.New("session, challenge and hold are of different accounts")
 	case c.Purpose == account.PurposeStepUp:
 		return errors.New("a login does not begin with a step-up")
+	case c.Purpose == account.PurposeEnrolment && len(c.Factors) > 0 || c.Enrolled != "":
+		return errors.New("a challenge begins without a factor that was added, and no factor answers one of an enrolment")
 	case c.State != account.ChallengeOpen || len(c.Codes) > 0 || len(c.Tries) > 0:
 		return errors.New("a challenge begins open, without codes and tries")
 	}

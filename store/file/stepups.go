@@ -228,6 +228,9 @@ func (s *Store) PassStepUp(ctx context.Context, p store.PassStepUp, now time.Tim
 	if p.Next == (account.SessionID{}) || p.Next == p.Session {
 		return store.Stepped{}, errors.New("a step-up that is passed gives its session a new id")
 	}
+	if err := checkNotices(p.Notices); err != nil {
+		return store.Stepped{}, err
+	}
 	return decide(ctx, s, func(t *txn) (store.Stepped, error) {
 		q, err := ask(t, p.Challenge, p.Session, p.Factor, now)
 		if err != nil {
@@ -267,6 +270,12 @@ func (q *question) stepUp(t *txn, p *store.PassStepUp, now time.Time) error {
 	if err := remove(t, holds, []byte(q.challenge.ID)); err != nil {
 		return err
 	}
+	if err := t.removeNotice(store.FailedNotice(q.challenge.ID)); err != nil {
+		return err
+	}
+	if err := t.putNotices(p.Notices); err != nil {
+		return err
+	}
 	v := q.session
 	v.Steps = v.Steps.Clone()
 	v.Steps.Factor, v.Steps.FactorAt = q.factor.Kind, now
@@ -281,12 +290,17 @@ func (q *question) stepUp(t *txn, p *store.PassStepUp, now time.Time) error {
 	if v.Steps.Waiting == q.challenge.ID {
 		v.Steps.Waiting = ""
 	}
+	return t.moveSession(v, p.Next, now)
+}
+
+// moveSession gives a session a new id, and writes it.
+func (t *txn) moveSession(v *account.Session, next account.SessionID, now time.Time) error {
 	left := account.Session{
 		ID: v.ID, Instance: v.Instance, State: account.StateMoved, Account: v.Account, User: v.User,
 		Created: v.Created, LastSeen: now, Expires: now.Add(account.MovedFor),
-		Steps: &account.Steps{MovedTo: p.Next},
+		Steps: &account.Steps{MovedTo: next},
 	}
-	v.ID = p.Next
+	v.ID = next
 	if err := t.putSession(&left); err != nil {
 		return err
 	}

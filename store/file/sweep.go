@@ -105,6 +105,10 @@ func (s *Store) sweepRecord(t *txn, tag byte, key []byte, now time.Time) error {
 		return sweepKind(t, sightings, key, now)
 	case devices.tag:
 		return sweepKind(t, devices, key, now)
+	case enrolments.tag:
+		return sweepEnrolment(t, key, now)
+	case notices.tag:
+		return sweepNotice(t, key, now)
 	}
 	return nil
 }

@@ -177,9 +177,13 @@ func (t *txn) removeLock(key []byte) error {
 	return t.erase(bucketRunning, key)
 }
 
-// endSession removes a session with its challenges and their holds.
+// endSession removes a session with its challenges, their holds and its
+// enrolment.
 func (t *txn) endSession(s *account.Session) error {
 	if err := t.removeSession(s.ID); err != nil {
+		return err
+	}
+	if err := t.dropEnrolments(s.Standing); err != nil {
 		return err
 	}
 	if s.Steps != nil {

@@ -20,7 +20,7 @@ type durableTest struct {
 // again. open opens the store that lies in a folder, an empty one if there is
 // none; it must not close it when the test ends.
 func RunDurable(t *testing.T, open func(t *testing.T, dir string) store.Store) {
-	for _, tt := range slices.Concat(durableTests(), durableTokenTests(), durableStepUpTests(), durableEndAllTests(), durableHistoryTests(), durableDeviceTests(), durableTryTests()) {
+	for _, tt := range slices.Concat(durableTests(), durableTokenTests(), durableStepUpTests(), durableEndAllTests(), durableHistoryTests(), durableDeviceTests(), durableTryTests(), durableChangeTests()) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			f := newFixture(t, open(t, dir))

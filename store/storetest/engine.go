@@ -126,5 +126,45 @@ func (f *fixture) calls(b store.Begin, v account.Session, do func(name string, c
 	use := store.DeviceUse{Instance: instance, Account: "ada", Device: newDeviceID(), Token: newTokenHash(), Next: newTokenHash()}
 	do("UseDevice", func(ctx context.Context) error { _, err := s.UseDevice(ctx, use, f.now); return err })
 	do("Devices", func(ctx context.Context) error { _, err := s.Devices(ctx, instance, "ada", f.now); return err })
+	f.changeCalls(b, v, do)
 	do("ForgetDevices", func(ctx context.Context) error { _, err := s.ForgetDevices(ctx, instance, "ada"); return err })
+}
+
+// changeCalls are calls of what changes accounts, and what users are told.
+func (f *fixture) changeCalls(b store.Begin, v account.Session, do func(name string, call func(ctx context.Context) error)) {
+	s, e, n := f.s, f.newEnrolment(v, f.totp("totp-2")), f.newNotice("n", "ada")
+	do("ChangeAccount", func(ctx context.Context) error {
+		return second(s.ChangeAccount(ctx, editIn(v, setsGroup("staff")), f.now))
+	})
+	do("EraseAccount", func(ctx context.Context) error { return s.EraseAccount(ctx, instance, "ada") })
+	do("SessionsOf", func(ctx context.Context) error { return second(s.SessionsOf(ctx, instance, "ada", f.now)) })
+	do("Demands", func(ctx context.Context) error { return second(s.Demands(ctx, instance)) })
+	do("ChangeDemands", func(ctx context.Context) error {
+		return s.ChangeDemands(ctx, instance, func(*account.Demands) error { return nil })
+	})
+	do("BeginEnrolment", func(ctx context.Context) error { return s.BeginEnrolment(ctx, e, f.now) })
+	do("Enrolment", func(ctx context.Context) error { return second(s.Enrolment(ctx, e.ID, e.Standing, f.now)) })
+	do("TryEnrolment", func(ctx context.Context) error {
+		return second(s.TryEnrolment(ctx, e.ID, e.Standing, 5, f.now))
+	})
+	do("ReserveEnrolmentSend", func(ctx context.Context) error {
+		return second(s.ReserveEnrolmentSend(ctx, f.enrolmentSend(e, "1"), f.now))
+	})
+	do("RecordEnrolmentSend", func(ctx context.Context) error {
+		return s.RecordEnrolmentSend(ctx, e.ID, 1, account.SendTaken)
+	})
+	do("DropEnrolment", func(ctx context.Context) error { return s.DropEnrolment(ctx, instance, e.Standing) })
+	do("PassEnrolment", func(ctx context.Context) error {
+		return second(s.PassEnrolment(ctx, f.goesOn(b, account.KindTOTP), f.now))
+	})
+	do("ConfirmEnrolment", func(ctx context.Context) error {
+		return second(s.ConfirmEnrolment(ctx, confirmIn(b, "1", "2"), f.now))
+	})
+	do("PutNotices", func(ctx context.Context) error { return s.PutNotices(ctx, []account.Notice{n}) })
+	do("TakeNotices", func(ctx context.Context) error { return second(s.TakeNotices(ctx, 1, lease, f.now)) })
+	do("SettleNotice", func(ctx context.Context) error { return s.SettleNotice(ctx, n.ID, f.now) })
+	do("Waiting", func(ctx context.Context) error {
+		_, _, err := s.Waiting(ctx, f.now)
+		return err
+	})
 }

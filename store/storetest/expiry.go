@@ -71,6 +71,9 @@ func expiries() []expiryTest {
 	all = append(all, tryExpiries()...)
 	all = append(all, stepUpExpiries()...)
 	all = append(all, deviceExpiries()...)
+	all = append(all, enrolmentExpiries()...)
+	all = append(all, enrollingExpiries()...)
+	all = append(all, outboxExpiries()...)
 	return append(all, challengeExpiries()...)
 }
 

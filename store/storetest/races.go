@@ -70,6 +70,9 @@ func raceTests() []raceTest {
 	all = append(all, movedRaces()...)
 	all = append(all, endAllRaces()...)
 	all = append(all, deviceRaces()...)
+	all = append(all, changeRaces()...)
+	all = append(all, enrolmentRaces()...)
+	all = append(all, outboxRaces()...)
 	return append(all, accountRaces()...)
 }
 
