@@ -36,6 +36,8 @@ var (
 type Config struct {
 	// Store keeps the challenges. Required.
 	Store store.Challenges
+	// Enrolments keeps the factors that are about to be added; nil if none can be.
+	Enrolments store.Enrolments
 	// Sealer seals the texts and hashes the codes. Required.
 	Sealer Sealer
 	// Sender sends the texts; nil if there is none, then phones cannot be used.
@@ -47,7 +49,7 @@ type Config struct {
 	Rand io.Reader
 	// Limits are the limits; its zero fields take their defaults.
 	Limits Limits
-	// Wording are the texts' languages; [English] if nil.
+	// Wording are the texts' languages; [Languages] if nil.
 	Wording Wording
 	// Logger gets what operators should know; never a code, a number or a
 	// text. No log is written if it is nil.
@@ -61,16 +63,18 @@ type Config struct {
 // Service issues and checks codes. It is safe for use by many goroutines.
 // It must be closed.
 type Service struct {
-	store   store.Challenges
-	sealer  Sealer
-	sender  sms.Sender
-	clock   func() time.Time
-	rand    io.Reader
-	limits  Limits
-	wording Wording
-	log     *zap.Logger
-	sent    func(Sending)
+	store      store.Challenges
+	enrolments store.Enrolments
+	sealer     Sealer
+	sender     sms.Sender
+	clock      func() time.Time
+	rand       io.Reader
+	limits     Limits
+	wording    Wording
+	log        *zap.Logger
+	sent       func(Sending)
 
+	slow hashing
 	// slots holds one token for each sending that is at the provider.
 	slots chan struct{}
 	// base ends when Close has given up waiting.
@@ -94,16 +98,18 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		store:   c.Store,
-		sealer:  c.Sealer,
-		sender:  c.Sender,
-		clock:   c.Clock,
-		rand:    c.Rand,
-		limits:  limits,
-		wording: c.Wording,
-		log:     c.Logger,
-		sent:    c.Sent,
-		slots:   make(chan struct{}, limits.Concurrent),
+		store:      c.Store,
+		enrolments: c.Enrolments,
+		slow:       newHashing(),
+		sealer:     c.Sealer,
+		sender:     c.Sender,
+		clock:      c.Clock,
+		rand:       c.Rand,
+		limits:     limits,
+		wording:    c.Wording,
+		log:        c.Logger,
+		sent:       c.Sent,
+		slots:      make(chan struct{}, limits.Concurrent),
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -112,7 +118,7 @@ func New(c Config) (*Service, error) {
 		s.rand = rand.Reader
 	}
 	if s.wording == nil {
-		s.wording = English{}
+		s.wording = Languages{}
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

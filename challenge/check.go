@@ -30,6 +30,10 @@ type CheckRequest struct {
 	Next account.Session
 	// Routes are those routes of a step-up that the code counts for.
 	Routes []string
+	// Failed tells the user of wrong codes once the challenge is over, and Notices
+	// tell of a right one; see [store.Attempt] and [store.Pass].
+	Failed  *account.Notice
+	Notices []account.Notice
 	// Learn changes the account's history if the code is right; nil leaves it.
 	Learn store.Learn
 	// Device is the browser that is to be remembered if the code is right, in the
@@ -123,6 +127,7 @@ func (s *Service) Check(ctx context.Context, r CheckRequest) (Result, error) {
 		Next:      r.Next,
 		Learn:     r.Learn,
 		Device:    r.Device,
+		Notices:   r.Notices,
 		Replaces:  r.Replaces,
 	}, now)
 	if err != nil {
@@ -155,6 +160,7 @@ func (s *Service) CheckStepUp(ctx context.Context, r CheckRequest, take bool) (R
 		CodeHash:  m.hash,
 		Next:      r.Next.ID,
 		Routes:    r.Routes,
+		Notices:   r.Notices,
 		Take:      take,
 	}, now)
 	if err != nil {
@@ -200,7 +206,7 @@ func (s *Service) compare(ctx context.Context, r *CheckRequest, f *account.Facto
 	if err != nil {
 		return 0, m, nil, err
 	}
-	code, ok := foldCode(r.Input, v.digits())
+	code, ok := v.fold(r.Input)
 	if !ok {
 		return 0, m, Malformed{Digits: v.digits()}, nil
 	}
@@ -244,6 +250,7 @@ func (s *Service) count(ctx context.Context, r *CheckRequest, now time.Time) (le
 		PerCode:   s.limits.PerCode,
 		InARow:    s.limits.InARow,
 		Pause:     s.limits.Pause,
+		Failed:    r.Failed,
 	}, now)
 	switch {
 	case errors.Is(err, store.ErrSpent):

@@ -2,12 +2,10 @@ package challenge
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,16 +20,19 @@ const recordTimeout = 5 * time.Second
 
 // delivery is one sending that is reserved.
 type delivery struct {
-	instance, account, challenge, factor string
-	n                                    int
-	hint                                 string
-	message                              sms.Message
+	instance, account, factor string
+	// challenge or enrolment is what it is for.
+	challenge, enrolment string
+	n                    int
+	hint                 string
+	message              sms.Message
 }
 
 // Sending is what became of one text: nothing of what it said, and of the
 // number its last two digits.
 type Sending struct {
-	Time                                 time.Time
+	Time time.Time
+	// Challenge is the id of the challenge, or of the enrolment.
 	Instance, Account, Challenge, Factor string
 	// Hint are the last two digits of the number.
 	Hint string
@@ -73,8 +74,8 @@ func (s *Service) deliver(ctx context.Context, d delivery) <-chan account.SendSt
 	go func() {
 		defer s.leave()
 		st := s.transmit(ctx, d)
-		s.record(ctx, d.challenge, d.factor, d.n, st)
-		s.sent(Sending{s.clock(), d.instance, d.account, d.challenge, d.factor, d.hint, st})
+		s.record(ctx, d, st)
+		s.sent(Sending{s.clock(), d.instance, d.account, d.challenge + d.enrolment, d.factor, d.hint, st})
 		status <- st
 	}()
 	return status
@@ -138,7 +139,7 @@ func (s *Service) sendContained(ctx context.Context, m sms.Message) (r sms.Recei
 
 // record notes what became of a sending. It runs after the request and must
 // not end the process either.
-func (s *Service) record(ctx context.Context, challenge, factor string, n int, status account.SendStatus) {
+func (s *Service) record(ctx context.Context, d delivery, status account.SendStatus) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	err := func() (err error) {
@@ -147,11 +148,14 @@ func (s *Service) record(ctx context.Context, challenge, factor string, n int, s
 				err = contained("the store", v)
 			}
 		}()
-		return s.store.RecordSend(ctx, challenge, factor, n, status)
+		if d.enrolment != "" {
+			return s.enrolments.RecordEnrolmentSend(ctx, d.enrolment, d.n, status)
+		}
+		return s.store.RecordSend(ctx, d.challenge, d.factor, d.n, status)
 	}()
 	if err != nil {
 		s.log.Error("what became of a sending could not be recorded; it stays 'queued'",
-			zap.String("factor", factor), zap.Int("sending", n), zap.String("status", string(status)), zap.Error(err))
+			zap.String("factor", d.factor), zap.Int("sending", d.n), zap.String("status", string(status)), zap.Error(err))
 	}
 }
 
@@ -163,11 +167,4 @@ func contained(who string, v any) error {
 		return fmt.Errorf("%s panicked: %s", who, scrub(err.Error()))
 	}
 	return fmt.Errorf("%s panicked with a value of type %T", who, v)
-}
-
-// outboxID names a sending: the same for the same sending, and telling nothing
-// of the challenge.
-func (s *Service) outboxID(challenge, factor string, n int) string {
-	mac := s.sealer.MAC(purposeOutbox, []byte(challenge), []byte(factor), []byte(strconv.Itoa(n)))
-	return base64.RawURLEncoding.EncodeToString(mac[:16])
 }

@@ -10,8 +10,8 @@ import (
 
 // Open makes the challenge that a session has to answer, for the caller to store
 // with the session (store.Sessions.BeginSession). Its factors are the account's
-// authenticators and then, if there is a sender, its phones: what an SMS cannot
-// protect from is not offered first (rule 12). It returns an error that wraps
+// authenticators, then, if there is a sender, its phones, and its recovery codes
+// last: what an SMS cannot protect from is not offered first (rule 12). It returns an error that wraps
 // [ErrNoFactor] if none is left, and [ErrNoSender] too if a phone would be.
 // Nothing is sent (rule 8).
 func (s *Service) Open(acc *account.Account, instance string, session account.SessionID, purpose account.Purpose, address string, now time.Time) (account.Challenge, error) {
@@ -46,23 +46,30 @@ func (s *Service) Open(acc *account.Account, instance string, session account.Se
 // order returns the ids of the factors that can answer, the one to offer first
 // in front.
 func (s *Service) order(acc *account.Account) ([]string, error) {
-	var apps, phones []string
+	var apps, phones, recovery []string
 	for _, f := range acc.Factors {
 		switch f.Kind {
 		case account.KindTOTP:
 			apps = append(apps, f.ID)
 		case account.KindPhone:
 			phones = append(phones, f.ID)
+		case account.KindRecovery:
+			if f.Recovery != nil && len(f.Recovery.Hashes) > 0 {
+				recovery = append(recovery, f.ID)
+			}
 		}
 	}
 	switch {
 	case s.sender != nil:
 		apps = append(apps, phones...)
-	case len(apps) == 0 && len(phones) > 0:
+	case len(apps)+len(recovery) == 0 && len(phones) > 0:
 		return nil, fmt.Errorf("%w: %w", ErrNoFactor, ErrNoSender)
 	}
-	if len(apps) == 0 {
+	if apps = append(apps, recovery...); len(apps) == 0 {
 		return nil, ErrNoFactor
 	}
 	return apps, nil
 }
+
+// CanSend reports whether there is a sender of texts.
+func (s *Service) CanSend() bool { return s.sender != nil }

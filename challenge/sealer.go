@@ -24,9 +24,11 @@ type Sealer interface {
 
 // The purposes of the keys that this package uses.
 const (
-	purposeFactor = string(seal.PurposeFactor)
-	purposeCode   = string(seal.PurposeCode)
-	purposeOutbox = "outbox"
+	purposeFactor     = string(seal.PurposeFactor)
+	purposeCode       = string(seal.PurposeCode)
+	purposeOutbox     = "outbox"
+	purposeInvitation = "invitation"
+	purposeMailCode   = "mail-code"
 )
 
 // codeBinding is what a sent code is bound to: of any two challenges, accounts,

@@ -95,7 +95,7 @@ func (s *Service) Send(ctx context.Context, r SendRequest) (SendOutcome, error) 
 	if err != nil {
 		return SendOutcome{}, err
 	}
-	code, err := s.makeCode(&r, now)
+	code, err := s.drawCode(codeBinding(&r.Challenge, r.Factor), letter{r.Lang, r.Challenge.Purpose, r.Site, r.Host, r.Challenge.Action}, r.Challenge.Expires, now)
 	if err != nil {
 		return SendOutcome{}, err
 	}
@@ -115,21 +115,22 @@ func (s *Service) Send(ctx context.Context, r SendRequest) (SendOutcome, error) 
 		return notReserved(res, err)
 	}
 	text, err := s.sealer.Open(purposeCode, codeBinding(&r.Challenge, f.ID), res.Sealed, now)
-	if err != nil {
-		s.record(ctx, r.Challenge.ID, f.ID, res.N, account.SendFailed)
-		s.leave()
-		return SendOutcome{}, fmt.Errorf("open the text to be sent (is its key still in the configuration?): %w", err)
-	}
-	status := s.deliver(ctx, delivery{
+	d := delivery{
 		instance:  r.Challenge.Instance,
 		account:   r.Account.ID,
 		challenge: r.Challenge.ID,
 		factor:    f.ID,
 		n:         res.N,
 		hint:      f.Hint,
-		message:   sms.Message{To: string(number), Text: string(text), ID: s.outboxID(r.Challenge.ID, f.ID, res.N)},
-	})
-	return SendOutcome{State: s.await(ctx, status), Until: res.NotBefore}, nil
+		message:   sms.Message{To: string(number), ID: s.outboxID(r.Challenge.ID, f.ID, res.N)},
+	}
+	if err != nil {
+		s.record(ctx, d, account.SendFailed)
+		s.leave()
+		return SendOutcome{}, fmt.Errorf("open the text to be sent (is its key still in the configuration?): %w", err)
+	}
+	d.message.Text = string(text)
+	return SendOutcome{State: s.await(ctx, s.deliver(ctx, d)), Until: res.NotBefore}, nil
 }
 
 // notReserved says why nothing is sent.
@@ -148,27 +149,33 @@ func notReserved(res store.SendResult, err error) (SendOutcome, error) {
 	}
 }
 
-// makeCode draws a code and returns what the store keeps of it: its keyed hash
-// and the sealed text, both bound to this challenge and factor. It lives no
-// longer than the challenge.
-func (s *Service) makeCode(r *SendRequest, now time.Time) (account.Code, error) {
+// letter is what a text says besides its code.
+type letter struct {
+	lang       string
+	purpose    account.Purpose
+	site, host string
+	action     string
+}
+
+// drawCode draws a code and returns what the store keeps of it: its keyed hash
+// and the sealed text, both bound to what it is for. It lives no longer than
+// that.
+func (s *Service) drawCode(binding []byte, l letter, until, now time.Time) (account.Code, error) {
 	digits, err := newCode(s.rand)
 	if err != nil {
 		return account.Code{}, err
 	}
-	site := r.Site
-	if site == "" {
-		site = originHost(r.Host)
+	if l.site == "" {
+		l.site = originHost(l.host)
 	}
-	binding := codeBinding(&r.Challenge, r.Factor)
-	text := Text(s.wording, r.Lang, r.Challenge.Purpose, site, r.Host, digits, r.Challenge.Action)
+	text := Text(s.wording, l.lang, l.purpose, l.site, l.host, digits, l.action)
 	sealed, err := s.sealer.Seal(purposeCode, binding, []byte(text), now)
 	if err != nil {
 		return account.Code{}, fmt.Errorf("seal the text to be sent: %w", err)
 	}
 	expires := now.Add(s.limits.CodeLife)
-	if r.Challenge.Expires.Before(expires) {
-		expires = r.Challenge.Expires
+	if until.Before(expires) {
+		expires = until
 	}
 	return account.Code{
 		Hash:    s.sealer.MAC(purposeCode, binding, []byte(digits)),

@@ -30,51 +30,47 @@ type Wording interface {
 	Prose(lang string, purpose account.Purpose, site, action string) string
 }
 
-// English is the wording in English for every language.
-type English struct{}
-
-// Prose implements [Wording].
-func (English) Prose(_ string, purpose account.Purpose, site, action string) string {
-	what, at := "sign in", " to "
-	if purpose == account.PurposeStepUp {
-		what, at = "go on", " at "
-		if action != "" {
-			what = action
-		}
-	}
-	if site != "" {
-		what += at + site
-	}
-	return "is your code to " + what + ". Do not share it with anyone."
-}
-
 // Text returns the text that carries a code, in one segment: first the code,
 // then what it is for and that it is not to be shared, and in the last line the
 // origin-bound form by which browsers fill it in on this host alone (WICG,
 // Origin-bound one-time codes): "@host #code". Where this does not fit one
 // segment, the site is not named, then the action; where the host alone is too
 // long or is not a host's name, its line is left out.
+//
+// A wording outside the GSM 7-bit alphabet has 70 characters in one segment and
+// 67 in each of several. It takes a second one before its last line is left out.
 func Text(w Wording, lang string, purpose account.Purpose, site, host, code, action string) string {
 	last := ""
 	if h := originHost(host); h != "" {
 		last = "\n\n@" + h + " #" + code
 	}
 	site, action = plainLine(site, maxSite), actionName(purpose, action)
-	bare := code + " " + w.Prose(lang, purpose, "", "")
-	for _, text := range []string{
-		code + " " + w.Prose(lang, purpose, site, action) + last,
-		code + " " + w.Prose(lang, purpose, "", action) + last,
-		code + " " + w.Prose(lang, purpose, site, "") + last,
-		bare + last,
-		code + " " + w.Prose(lang, purpose, site, action),
-		code + " " + w.Prose(lang, purpose, "", action),
-		code + " " + w.Prose(lang, purpose, site, ""),
-	} {
-		if sms.Segments(text) == 1 {
+	say := func(site, action string) string { return code + " " + w.Prose(lang, purpose, site, action) }
+	proses := []string{say(site, action), say("", action), say(site, ""), say("", "")}
+	bare := proses[3]
+	if text, ok := fitting(proses, last, 1); ok {
+		return text
+	}
+	if _, ok := sms.Septets(bare); !ok {
+		if text, ok := fitting(proses, last, 2); ok {
 			return text
 		}
 	}
+	if text, ok := fitting(proses, "", 1); ok {
+		return text
+	}
 	return bare
+}
+
+// fitting returns the first prose that takes no more than most segments with
+// its last line.
+func fitting(proses []string, last string, most int) (string, bool) {
+	for _, prose := range proses {
+		if sms.Segments(prose+last) <= most {
+			return prose + last, true
+		}
+	}
+	return "", false
 }
 
 // actionName returns the action as it can stand in a text, or nothing: it must

@@ -9,7 +9,7 @@ import (
 )
 
 func TestATextSaysCodePurposeSiteAndHost(t *testing.T) {
-	got := Text(English{}, "en", account.PurposeLogin, "Acme CRM", "crm.example.com:8443", "012345", "")
+	got := Text(Languages{}, "en", account.PurposeLogin, "Acme CRM", "crm.example.com:8443", "012345", "")
 	want := "012345 is your code to sign in to Acme CRM. Do not share it with anyone.\n\n@crm.example.com #012345"
 	if got != want {
 		t.Errorf("text is %q, want %q", got, want)
@@ -40,7 +40,7 @@ func TestTextsTakeOneGSMSegment(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			text := Text(English{}, "en", account.PurposeLogin, tt.site, tt.host, code, "")
+			text := Text(Languages{}, "en", account.PurposeLogin, tt.site, tt.host, code, "")
 			n, ok := sms.Septets(text)
 			if !ok || n > 160 {
 				t.Errorf("%q takes %d septets (%v), want at most 160", text, n, ok)
@@ -89,7 +89,7 @@ func TestATextOfAStepUpSaysWhatTheCodeIsForOrNothingOfIt(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			text := Text(English{}, "en", account.PurposeStepUp, tt.site, tt.host, code, tt.action)
+			text := Text(Languages{}, "en", account.PurposeStepUp, tt.site, tt.host, code, tt.action)
 			if want := code + " is your code to " + tt.want; text != want {
 				t.Errorf("text is %q, want %q", text, want)
 			}
@@ -101,7 +101,7 @@ func TestATextOfAStepUpSaysWhatTheCodeIsForOrNothingOfIt(t *testing.T) {
 }
 
 func TestATextOfASignInNamesNoAction(t *testing.T) {
-	text := Text(English{}, "en", account.PurposeLogin, "crm", "crm.test", "012345", "export all contacts")
+	text := Text(Languages{}, "en", account.PurposeLogin, "crm", "crm.test", "012345", "export all contacts")
 	if want := "012345 is your code to sign in to crm. Do not share it with anyone.\n\n@crm.test #012345"; text != want {
 		t.Errorf("text is %q, want %q", text, want)
 	}

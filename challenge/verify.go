@@ -12,8 +12,10 @@ import (
 
 // verifier compares a code with what one factor expects.
 type verifier interface {
-	// digits is how many digits a code has.
+	// digits is how many digits or letters a code has.
 	digits() int
+	// fold returns the code that a person meant; false if it cannot be one.
+	fold(input string) (string, bool)
 	// match compares in constant time. It is called after the attempt was
 	// counted.
 	match(ctx context.Context, code, challenge string, now time.Time) (match, error)
@@ -44,6 +46,11 @@ func (s *Service) verifierOf(acc *account.Account, f *account.Factor, now time.T
 			return nil, err
 		}
 		return totpVerifier{secret, f.TOTP, f.LastStep, s.limits.StepAhead}, nil
+	case account.KindRecovery:
+		if f.Recovery == nil || len(f.Recovery.Salt) == 0 {
+			return nil, fmt.Errorf("factor %q has no recovery codes", f.ID)
+		}
+		return recoveryVerifier{s, f.Recovery}, nil
 	default:
 		return nil, fmt.Errorf("factor %q has the unknown kind %q", f.ID, f.Kind)
 	}
@@ -57,6 +64,8 @@ type totpVerifier struct {
 }
 
 func (v totpVerifier) digits() int { return v.params.Digits }
+
+func (v totpVerifier) fold(input string) (string, bool) { return foldCode(input, v.digits()) }
 
 func (v totpVerifier) match(_ context.Context, code, _ string, now time.Time) (match, error) {
 	m, err := matchTOTP(v.secret, v.params, code, v.last, now, v.stepAhead)
@@ -72,6 +81,8 @@ type phoneVerifier struct {
 }
 
 func (phoneVerifier) digits() int { return sentDigits }
+
+func (phoneVerifier) fold(input string) (string, bool) { return foldCode(input, sentDigits) }
 
 // match reads the challenge again: the code may have been sent after it was
 // read first.

@@ -15,7 +15,9 @@ type View struct {
 	// Digits is how many digits a code has; Period is how long a code of an
 	// authenticator is shown, zero for a phone.
 	Digits int
-	Period time.Duration
+	// Recovery is how many recovery codes are left; the kind is KindRecovery then.
+	Recovery int
+	Period   time.Duration
 	// TriesLeft is how many tries the living code has, or the authenticator in
 	// this challenge; zero for a phone without a living code.
 	TriesLeft int
@@ -48,6 +50,13 @@ func (s *Service) View(ch *account.Challenge, acc *account.Account, factor strin
 	v := View{Kind: f.Kind, Label: f.Label, Hint: f.Hint}
 	if now.Before(f.PausedUntil) {
 		v.PausedUntil = f.PausedUntil
+	}
+	if f.Kind == account.KindRecovery {
+		if f.Recovery != nil {
+			v.Recovery = len(f.Recovery.Hashes)
+		}
+		v.Digits, v.TriesLeft = secretChars, max(0, s.limits.PerCode-ch.Tries[f.ID])
+		return v, nil
 	}
 	if f.Kind == account.KindPhone {
 		s.viewPhone(&v, ch, f, now)

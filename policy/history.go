@@ -182,3 +182,14 @@ func name(s string) string {
 	}
 	return s
 }
+
+// Knows reports whether the account was used from an address before, on an earlier
+// day. An address that is unknown is not known.
+func (h *History) Knows(a netip.Addr, now time.Time) bool {
+	p := prefixOf(a)
+	if !p.IsValid() {
+		return false
+	}
+	v, ok := find(h.Addresses, p)
+	return ok && v.First < dayOf(now)
+}
