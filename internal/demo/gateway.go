@@ -24,6 +24,8 @@ type demo struct {
 	ownApp bool
 	// secret is the seed of alice's authenticator, in base32.
 	secret string
+	// invitation is the link by which carol comes to a factor; empty if she has one.
+	invitation string
 }
 
 func newDemo() (*demo, error) {
@@ -103,7 +105,41 @@ func (d *demo) enrol(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the two users could not be imported: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
+	return d.invite(ctx)
+}
+
+// invite gives carol, who has no factor, an account and an invitation.
+func (d *demo) invite(ctx context.Context) error {
+	const carol = "carol@example.com"
+	var known struct {
+		Factors []any `json:"factors"`
+	}
+	switch out, err := d.operator(ctx, "accounts", "show", carol, "--json"); {
+	case err != nil:
+		if out, err := d.operator(ctx, "accounts", "add", carol); err != nil {
+			return fmt.Errorf("carol could not be given an account: %w\n%s", err, out)
+		}
+	case json.Unmarshal([]byte(out), &known) == nil && len(known.Factors) > 0:
+		return nil
+	}
+	out, err := d.operator(ctx, "invite", carol, "--url", d.site(), "--json")
+	if err != nil {
+		return fmt.Errorf("carol could not be invited: %w\n%s", err, out)
+	}
+	var made struct {
+		Link string `json:"link"`
+	}
+	if err := json.Unmarshal([]byte(out), &made); err != nil {
+		return fmt.Errorf("carol's invitation cannot be read: %w", err)
+	}
+	d.invitation = made.Link
 	return nil
+}
+
+// operator runs a command of an operator on the running gateway.
+func (d *demo) operator(ctx context.Context, args ...string) (string, error) {
+	out, err := d.command(ctx, append(append([]string{"two-factor"}, args...), "--address", d.admin)...).Output()
+	return strings.TrimSpace(string(out)), err
 }
 
 // lock makes sure that one demo at a time uses the folder: a second one would

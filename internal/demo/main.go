@@ -177,17 +177,19 @@ func (d *demo) greeting() string {
 		return b.String()
 	}
 	fmt.Fprintf(b, `
-  Two users of the demo app:
+  Three users of the demo app:
     alice@example.com   password: correct horse     an authenticator
                         secret: %[1]s
                         (no authenticator at hand? press Enter here for the code)
     bob@example.com     password: battery staple    a phone; read the text on the page above
+    carol@example.com   password: tulip mania       %[5]s
 
   Try: sign in as each with the right and the wrong password; open /contacts
   in a second browser; press Back at the challenge; enter a wrong code; copy the
   cookies to another browser; on the contacts' page, download all as CSV, by
   the link and by the form; tick the box at the code, sign out and in again:
   this browser is asked no more, another one is.
+  Signed in, open %[6]s/.two-factor/ to look after your own factors.
 
   In another terminal, what is remembered of bob (accounts and explain go the
   same way), and what was asked until now:
@@ -196,7 +198,7 @@ func (d *demo) greeting() string {
 
   Ctrl-C ends all of it.
 
-`, d.secret, rel(d.caddy), d.admin, rel(filepath.Join(d.dir, "data", "caddy", "two_factor")))
+`, d.secret, rel(d.caddy), d.admin, rel(filepath.Join(d.dir, "data", "caddy", "two_factor")), d.carol(), d.site())
 	return b.String()
 }
 
@@ -210,4 +212,12 @@ func rel(path string) string {
 		return path
 	}
 	return r
+}
+
+// carol is what there is to say of the third user.
+func (d *demo) carol() string {
+	if d.invitation == "" {
+		return "what you set up for her"
+	}
+	return "nothing yet: open her invitation, then sign in\n                        " + d.invitation
 }

@@ -28,6 +28,8 @@ type Server struct {
 	cmd  *exec.Cmd
 	log  *logBuffer
 	done chan struct{}
+	// killed says that nothing of it is left to be ended.
+	killed bool
 }
 
 // Command prepares a program for the user who, who is the caller where it is
@@ -76,14 +78,23 @@ func Start(t testing.TB, cmd *exec.Cmd) *Server {
 
 // stop ends the process with all that it has started.
 func (p *Server) stop() {
+	if p.killed {
+		return
+	}
 	group := -p.cmd.Process.Pid
 	_ = syscall.Kill(group, syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(stopTimeout):
 	}
-	_ = syscall.Kill(group, syscall.SIGKILL)
+	p.Kill()
+}
+
+// Kill ends the process with all that it has started, at once.
+func (p *Server) Kill() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.done
+	p.killed = true
 }
 
 // Await asks until ready says so, or ends the test with what the server wrote.
