@@ -63,6 +63,7 @@ bench: build
 
 check: folders
 	.ci/packages
+	.ci/axe
 	@unformatted=$$(find . -name '.?*' -prune -o -name '*.go' -exec gofmt -l {} +); \
 		if [ -n "$$unformatted" ]; then echo "not as gofmt writes it:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...

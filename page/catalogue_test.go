@@ -34,6 +34,13 @@ func TestEveryTextIsUsedAndEveryUsedTextIsThere(t *testing.T) {
 			}
 			shown.Write(body)
 		}
+		for name, n := range everyMail() {
+			m, err := s.Mail("", n)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			shown.WriteString(m.Subject + m.Text + s.Notice("", n))
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.texts)) {
 		if !bytes.Contains(shown.Bytes(), []byte("«"+key+"»")) {
@@ -90,6 +97,18 @@ func TestTheLanguageIsChosenByAcceptLanguage(t *testing.T) {
 		"*":                        "en",
 		";;;,,,=":                  "en",
 		strings.Repeat("he,", 300): "en",
+		"de-AT,de;q=0.9,en;q=0.8":  "de",
+		"gsw-CH":                   "de",
+		"fr-CA":                    "fr",
+		"es-MX,es;q=0.9":           "es",
+		"es-419":                   "es",
+		"pt-PT,pt;q=0.9":           "pt-BR",
+		"pt":                       "pt-BR",
+		"ar-EG":                    "ar",
+		"ar-MA,fr;q=0.8":           "ar",
+		"zh-CN,zh;q=0.9":           "en",
+		"zh,fr;q=0.4":              "fr",
+		"fr;q=0, en":               "en",
 	} {
 		if got := s.Language(header); got != want {
 			t.Errorf("%.40q gives %s, wanted %s", header, got, want)

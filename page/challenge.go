@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -60,6 +61,8 @@ type Phone struct {
 	// Early says that the button was pressed before SendIn had passed, so that
 	// nothing was sent.
 	Early bool
+	// whole is the whole number, where the person has typed it a moment ago.
+	whole string
 }
 
 // ChallengePage asks for a code: of an authenticator, or of a phone if Phone is
@@ -89,14 +92,21 @@ type ChallengePage struct {
 	TriesLeft int
 	// PausedFor is shown with Paused.
 	PausedFor time.Duration
-	// Phone is nil for an authenticator.
+	// Phone is nil for an authenticator and for a recovery code.
 	Phone *Phone
+	// Recovery asks for a recovery code, of which Left are left; 0: not said. Digits
+	// is not needed then.
+	Recovery bool
+	Left     int
 	// StepUp is nil for a sign-in.
 	StepUp *StepUp
 	Remembering
 	// OtherWay is the address of the page with the other factors, fetched by
 	// GET. Empty: the account has no other.
 	OtherWay string
+	// Lost is the address of the page for whoever no longer has this factor, fetched
+	// by GET. Empty: no link.
+	Lost string
 	// CancelAction is the address that the cancel button posts to (required),
 	// with FieldChallenge and FieldToken.
 	CancelAction string
@@ -109,7 +119,7 @@ const maxCode = 32
 // Challenge renders the page that asks for a code. It returns an error, and no
 // page, if an address cannot be written (ErrAddress) or Digits is not positive.
 func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
-	if p.Digits <= 0 {
+	if p.Digits <= 0 && !p.Recovery {
 		return nil, fmt.Errorf("page: challenge: a code of %d digits", p.Digits)
 	}
 	if p.Action == "" || p.CancelAction == "" {
@@ -126,18 +136,16 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 		Status:  p.status(sp),
 		Alert:   p.alert(sp),
 		Other:   to.local("href", "other way", p.OtherWay),
+		Lost:    to.local("href", "lost", p.Lost),
 		Cancel:  to.local("action", "cancel action", p.CancelAction),
 		Hidden:  hidden,
 	}
 	action := to.local("action", "action", p.Action)
 	if p.takesCode() {
 		v.Field = &fieldView{
-			Action:  action,
-			Label:   sp.say("challenge.code", count(p.Digits)),
-			Hint:    p.hint(sp, site),
-			Max:     maxCode,
-			Invalid: v.Alert != nil && v.Alert.ToField,
-			Hidden:  hidden,
+			Action: action,
+			Input:  p.input(sp, site, v.Alert != nil && v.Alert.ToField),
+			Hidden: hidden,
 		}
 	}
 	if p.StepUp != nil {
@@ -162,6 +170,9 @@ func (s *Set) Challenge(l Lang, p ChallengePage) ([]byte, error) {
 	}
 	if p.Phone != nil {
 		v.Warning = sp.say("challenge.warning", site)
+	}
+	if p.Lost != "" {
+		v.LostText = sp.say(p.lostKey())
 	}
 	v.OtherMain = v.Field == nil && v.Send == nil
 	v.Stopped = v.OtherMain && p.OtherWay == ""
@@ -215,6 +226,8 @@ func (p ChallengePage) canSend() bool {
 
 func (p ChallengePage) headingKey() string {
 	switch {
+	case p.takesCode() && p.Recovery:
+		return "challenge.title.recovery"
 	case p.takesCode() && p.Phone == nil:
 		return "challenge.title.authenticator"
 	case p.takesCode():
@@ -251,7 +264,7 @@ func (p ChallengePage) sendText(sp *speaker) []part {
 // state is what the title of the window says of the page.
 func (p ChallengePage) state(sp *speaker, a *alertView) string {
 	if a != nil {
-		return join(a.Title)
+		return sp.join(a.Title)
 	}
 	return sp.plain(p.headingKey())
 }
@@ -276,6 +289,11 @@ func (p ChallengePage) status(sp *speaker) []part {
 
 // number names the phone without giving its number away.
 func (p ChallengePage) number(sp *speaker) arg {
+	if p.Phone.whole != "" {
+		// Its blanks do not break it at the end of a line.
+		unbroken := strings.ReplaceAll(tidy(p.Phone.whole), " ", "\u00a0")
+		return nested("number", []part{{Text: unbroken, Given: true}})
+	}
 	if p.Phone.Ending == "" {
 		return nested("number", sp.say("number.unnamed"))
 	}
@@ -303,10 +321,16 @@ func (p ChallengePage) alert(sp *speaker) *alertView {
 		}
 		return p.withField(a)
 	case WrongLength:
-		return p.withField(&alertView{Title: sp.say("error.length", count(p.Digits)), ToField: true})
+		title := sp.say("error.length", count(p.Digits))
+		if p.Recovery {
+			title = sp.say("error.length.recovery")
+		}
+		return p.withField(&alertView{Title: title, ToField: true})
 	case UsedCode:
 		a := &alertView{Title: sp.say("error.used"), ToField: true}
-		if p.Phone == nil {
+		if p.Recovery {
+			a.Lines = [][]part{sp.say("error.used.recovery")}
+		} else if p.Phone == nil {
 			a.Lines = [][]part{sp.say("error.used.next")}
 		}
 		return p.withField(a)
@@ -365,35 +389,4 @@ func (p ChallengePage) textAlert(sp *speaker) *alertView {
 		}
 	}
 	return nil
-}
-
-// remedies says which of the page's buttons help now.
-func (p ChallengePage) remedies(sp *speaker) [][]part {
-	var lines [][]part
-	switch {
-	case p.canSend() && p.sendKey() == "challenge.send.again":
-		lines = append(lines, sp.say("remedy.again"))
-	case p.canSend():
-		lines = append(lines, sp.say("remedy.send"))
-	}
-	if p.OtherWay != "" {
-		lines = append(lines, sp.say("remedy.other"))
-	}
-	switch {
-	case len(lines) > 0:
-	case p.Problem == TooManyTries:
-		lines = append(lines, sp.say("remedy.sign_in"))
-	default:
-		lines = append(lines, sp.say("remedy.cancel"))
-	}
-	return lines
-}
-
-// join returns parts as one string.
-func join(parts []part) string {
-	var b []byte
-	for _, p := range parts {
-		b = append(b, p.Text...)
-	}
-	return string(b)
 }

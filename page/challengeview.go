@@ -16,6 +16,8 @@ type challengeView struct {
 	Note      [][]part
 	Warning   []part
 	Other     template.HTMLAttr
+	Lost      template.HTMLAttr
+	LostText  []part
 	OtherMain bool
 	Cancel    template.HTMLAttr
 	// Stopped says that cancelling is all that is left to do.
@@ -28,15 +30,14 @@ type alertView struct {
 	Title   []part
 	Lines   [][]part
 	ToField bool
+	// At is the id of the field that it leads to; empty: that of the code.
+	At string
 }
 
 // fieldView is the code form.
 type fieldView struct {
-	Action  template.HTMLAttr
-	Label   []part
-	Hint    []part
-	Max     int
-	Invalid bool
+	Action template.HTMLAttr
+	Input  inputView
 	// File says what becomes of the page where the answer is a file; Back leads
 	// away from it.
 	File   []part

@@ -16,6 +16,8 @@ const (
 	Authenticator Factor = iota + 1
 	// TextMessage is a phone that gets its codes by SMS.
 	TextMessage
+	// RecoveryCode is one of the codes for the day on which the others are lost.
+	RecoveryCode
 )
 
 // Choice is one factor that may answer the challenge.
@@ -69,9 +71,11 @@ type chooseView struct {
 type choiceView struct {
 	ID    string
 	Phone bool
-	Name  []part
-	Hint  []part
-	Pause []part
+	// Recovery says that it is a recovery code.
+	Recovery bool
+	Name     []part
+	Hint     []part
+	Pause    []part
 }
 
 // Choose renders the page with the other ways.
@@ -109,7 +113,7 @@ func (s *Set) Choose(l Lang, p ChoosePage) ([]byte, error) {
 }
 
 func (c Choice) view(sp *speaker) choiceView {
-	v := choiceView{ID: c.ID, Phone: c.Factor == TextMessage}
+	v := choiceView{ID: c.ID, Phone: c.Factor == TextMessage, Recovery: c.Factor == RecoveryCode}
 	kind := sp.say("factor.authenticator")
 	v.Hint = sp.say("factor.authenticator.hint")
 	if v.Phone {
@@ -118,6 +122,9 @@ func (c Choice) view(sp *speaker) choiceView {
 		if c.Ending != "" {
 			v.Hint = sp.say("factor.phone.hint", given("ending", c.Ending))
 		}
+	}
+	if v.Recovery {
+		kind, v.Hint = sp.say("factor.recovery"), sp.say("factor.recovery.hint")
 	}
 	v.Name = kind
 	if c.Label != "" {

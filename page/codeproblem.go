@@ -61,9 +61,9 @@ func (s *Set) WriteCodeProblem(w http.ResponseWriter, d CodeProblemDocument) err
 	doc.Type, doc.Status = ProblemType(Message(spec.name)), spec.status
 	switch d.Problem {
 	case WrongLength:
-		doc.Title = join(sp.say(spec.title, count(d.Digits)))
+		doc.Title = sp.join(sp.say(spec.title, count(d.Digits)))
 	case TextNotSent:
-		doc.Title = join(sp.say(spec.title, nested("number", sp.say("number.unnamed"))))
+		doc.Title = sp.join(sp.say(spec.title, nested("number", sp.say("number.unnamed"))))
 	default:
 		doc.Title = sp.plain(spec.title)
 	}
@@ -89,7 +89,7 @@ func (d CodeProblemDocument) details(sp *speaker) []string {
 	switch d.Problem {
 	case WrongCode:
 		if d.TriesLeft != nil {
-			return []string{join(sp.say("error.wrong.left", count(*d.TriesLeft)))}
+			return []string{sp.join(sp.say("error.wrong.left", count(*d.TriesLeft)))}
 		}
 		return nil
 	case UsedCode:
@@ -97,9 +97,9 @@ func (d CodeProblemDocument) details(sp *speaker) []string {
 	case TooManyTries:
 		return []string{sp.plain("error.tries.text")}
 	case Paused:
-		return []string{join(sp.say("error.paused.text", sp.wait(d.RetryIn)))}
+		return []string{sp.join(sp.say("error.paused.text", sp.wait(d.RetryIn)))}
 	case TextTooEarly:
-		return []string{join(sp.say("error.early.text", sp.wait(d.RetryIn)))}
+		return []string{sp.join(sp.say("error.early.text", sp.wait(d.RetryIn)))}
 	case ExpiredCode:
 		return []string{sp.plain("remedy.send")}
 	case TextNotSent:

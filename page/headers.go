@@ -19,10 +19,10 @@ const (
 )
 
 // Headers sets the headers of a page of our own, replacing those that stand
-// there: a Content-Security-Policy that allows our style sheet, forms to this
-// origin and nothing else, and the headers against caching, sniffing,
-// referrers and framing. Cross-Origin-Opener-Policy is not among them: it
-// would cut the opener of a login in a pop-up window.
+// there: a Content-Security-Policy that allows our style sheets, images that
+// stand in the page itself, forms to this origin and nothing else, and the headers against caching, sniffing, referrers and framing.
+// Cross-Origin-Opener-Policy is not among them: it would cut the opener of a
+// login in a pop-up window.
 //
 // With Referrer-Policy no-referrer a browser sends "Origin: null" with the
 // forms of these pages, to this origin too [Fetch, append a request Origin
@@ -30,9 +30,17 @@ const (
 // token.
 func (s *Set) Headers(h http.Header, f Frame) {
 	h.Set("Content-Security-Policy", fmt.Sprintf(
-		"default-src 'none'; style-src %s; form-action 'self'; frame-ancestors %s; base-uri 'none'",
+		"default-src 'none'; style-src %s; img-src data:; form-action 'self'; frame-ancestors %s; base-uri 'none'",
 		s.styleHash, f.ancestors()))
 	commonHeaders(h, f)
+}
+
+// WriteInside is Write for the pages that are opened from the settings, and not in the
+// middle of a sign-in: with Cross-Origin-Opener-Policy same-origin, so that no window
+// of another origin keeps hold of them, and never in a frame.
+func (s *Set) WriteInside(w http.ResponseWriter, status int, body []byte) error {
+	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+	return s.Write(w, status, FrameNone, body)
 }
 
 // Write sends a finished page of the given status with its headers. With HEAD

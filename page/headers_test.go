@@ -25,7 +25,7 @@ func TestRule24PagesCarryTheHeadersOfAPageOfOurOwn(t *testing.T) {
 		}
 		want := map[string]string{
 			"Content-Security-Policy": "default-src 'none'; style-src " + s.styleHash +
-				"; form-action 'self'; frame-ancestors " + tt.ancestors + "; base-uri 'none'",
+				"; img-src data:; form-action 'self'; frame-ancestors " + tt.ancestors + "; base-uri 'none'",
 			"Cache-Control":                "no-store",
 			"X-Content-Type-Options":       "nosniff",
 			"Referrer-Policy":              "no-referrer",

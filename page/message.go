@@ -112,6 +112,16 @@ var messages = map[Message]messageSpec{
 	StepUpNotSent:   {http.StatusConflict, true},
 	StepUpNoFactor:  {http.StatusForbidden, true},
 	StepUpPassed:    {http.StatusOK, false},
+
+	EnrolmentExpired:  {http.StatusForbidden, true},
+	EnrolmentReplaced: {http.StatusConflict, false},
+	Suspended:         {http.StatusForbidden, true},
+	ConfirmNeeded:     {http.StatusUnauthorized, false},
+	EnrolmentNeeded:   {http.StatusUnauthorized, false},
+	NotAllowed:        {http.StatusForbidden, true},
+	TooBusy:           {http.StatusServiceUnavailable, true},
+	ChangedElsewhere:  {http.StatusConflict, true},
+	Invited:           {http.StatusOK, false},
 }
 
 // Status proposes the status of the answer; 500 for what is no message.
@@ -257,7 +267,7 @@ func (s *Set) Message(l Lang, p MessagePage) ([]byte, error) {
 	for i, w := range p.Ways {
 		v.Ways = append(v.Ways, w.view(sp, &to, i == 0))
 	}
-	v.frameView = s.frame(sp, p.Host, join(v.Heading), spec.failed)
+	v.frameView = s.frame(sp, p.Host, sp.join(v.Heading), spec.failed)
 	if to.err != nil {
 		return nil, to.err
 	}

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
 )
 
-//go:embed templates/*.html style.css texts/*.json
+//go:embed templates/*.html *.css texts/*.json
 var files embed.FS
 
 // Names of the form fields that the pages send.
@@ -28,6 +27,14 @@ const (
 	FieldFactor = "two_factor_factor"
 	// FieldRemember is 1 if the person wants the browser to be remembered.
 	FieldRemember = "two_factor_remember"
+	// FieldRegion is the country of a number, as ISO 3166-1 has it.
+	FieldRegion = "two_factor_region"
+	// FieldNumber is the number of a phone as the person typed it.
+	FieldNumber = "two_factor_number"
+	// FieldLabel is the person's own name of a factor.
+	FieldLabel = "two_factor_label"
+	// FieldConfirm is the code of a mail or an invitation.
+	FieldConfirm = "two_factor_confirm"
 )
 
 // Limits of what an operator gives, in characters.
@@ -49,6 +56,20 @@ type Options struct {
 	// HelpURL is where HelpText leads to: an http, https, mailto or tel
 	// address of at most 500 bytes. Empty: HelpText is no link.
 	HelpURL string
+	// Logo is an image in PNG, WebP or SVG of at most MaxLogo bytes, shown 40
+	// pixels high in place of the shield. Nil: the shield.
+	Logo []byte
+	// LogoAlt is what the logo says, at most 80 characters. Empty: nothing that
+	// the name beside it does not say.
+	LogoAlt string
+	// Colour is that of links and buttons on light pages, rrggbb, and
+	// ColourDark that on dark ones. Text has a contrast of at least 4.5 to 1 in
+	// both. Empty: ours; where only Colour is given, ColourDark is made of it.
+	Colour, ColourDark string
+	// Texts replace texts of the catalogues.
+	Texts []Text
+	// Templates replace templates.
+	Templates []Template
 }
 
 // Set renders the pages. It never changes after New and is safe for
@@ -57,7 +78,9 @@ type Set struct {
 	siteName   string
 	helpText   string
 	helpURL    string
-	style      template.CSS
+	logo       template.HTMLAttr
+	logoAlt    string
+	styles     map[sheet]template.CSS
 	styleHash  string
 	pages      map[pageName]*template.Template
 	catalogues map[Lang]*catalogue
@@ -65,23 +88,14 @@ type Set struct {
 	matcher    language.Matcher
 }
 
-// pageName names one template of the folder templates.
-type pageName string
-
-const (
-	pageChallenge pageName = "challenge"
-	pageChoose    pageName = "choose"
-	pageMessage   pageName = "message"
-	pageContinue  pageName = "continue"
-)
-
-var pageNames = []pageName{pageChallenge, pageChoose, pageMessage, pageContinue}
-
-// New parses the templates, the style sheet and the catalogues, and checks the
+// New parses the templates, the style sheets and the catalogues, and checks the
 // options. Its errors name the option or the catalogue that is wrong.
 func New(o Options) (*Set, error) {
 	catalogues, err := builtinCatalogues()
 	if err != nil {
+		return nil, err
+	}
+	if catalogues, err = withTexts(catalogues, o.Texts); err != nil {
 		return nil, err
 	}
 	return newSet(o, catalogues)
@@ -90,58 +104,61 @@ func New(o Options) (*Set, error) {
 // newSet is New with the catalogues given; the first is the source language,
 // against which all others are checked and on which every choice falls back.
 func newSet(o Options, catalogues []*catalogue) (*Set, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	logo, err := logoAddress(o.Logo)
+	if err != nil {
+		return nil, fmt.Errorf("page: logo %w", err)
+	}
+	light, dark, err := o.accents()
+	if err != nil {
 		return nil, err
 	}
-	source, err := fs.ReadFile(files, "style.css")
+	styles, hashes, err := readStyles(light, dark)
 	if err != nil {
-		return nil, fmt.Errorf("page: style sheet: %w", err)
+		return nil, err
 	}
-	style := compactCSS(string(source))
 	s := &Set{
 		siteName:   tidy(o.SiteName),
 		helpText:   tidyTo(o.HelpText, maxHelpText),
 		helpURL:    o.HelpURL,
-		style:      template.CSS(style),
-		styleHash:  cspHash(style),
-		pages:      make(map[pageName]*template.Template, len(pageNames)),
+		logo:       logo,
+		logoAlt:    tidy(o.LogoAlt),
+		styles:     styles,
+		styleHash:  hashes,
 		catalogues: make(map[Lang]*catalogue, len(catalogues)),
 	}
 	if err := s.addCatalogues(catalogues); err != nil {
 		return nil, err
 	}
-	base, err := template.New("layout").Option("missingkey=error").ParseFS(files, "templates/layout.html")
-	if err != nil {
-		return nil, fmt.Errorf("page: layout: %w", err)
+	if err := s.parseTemplates(o.Templates); err != nil {
+		return nil, err
 	}
-	for _, name := range pageNames {
-		t, err := base.Clone()
-		if err != nil {
-			return nil, fmt.Errorf("page: layout: %w", err)
-		}
-		t, err = t.ParseFS(files, "templates/"+string(name)+".html")
-		if err != nil {
-			return nil, fmt.Errorf("page: template %s: %w", name, err)
-		}
-		s.pages[name] = t
+	if s.pages[pageMail], err = mailTemplate(light, dark); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// check says which option cannot be used and why.
-func (o Options) check() error {
+// Check says which of the names and addresses cannot be used and why. The logo,
+// colours, texts and templates have checks of their own.
+func (o Options) Check() error {
 	var errs []error
 	if n := utf8.RuneCountInString(o.SiteName); n > maxSiteName {
-		errs = append(errs, fmt.Errorf("page: site name has %d characters, at most %d fit", n, maxSiteName))
+		errs = append(errs, fmt.Errorf("site name has %d characters, at most %d fit", n, maxSiteName))
 	}
 	if n := utf8.RuneCountInString(o.HelpText); n > maxHelpText {
-		errs = append(errs, fmt.Errorf("page: help text has %d characters, at most %d fit", n, maxHelpText))
+		errs = append(errs, fmt.Errorf("help text has %d characters, at most %d fit", n, maxHelpText))
+	}
+	if n := utf8.RuneCountInString(o.LogoAlt); n > maxLogoAlt {
+		errs = append(errs, fmt.Errorf("the words of the logo have %d characters, at most %d fit", n, maxLogoAlt))
 	}
 	if len(o.HelpURL) > maxHelpURL {
-		errs = append(errs, fmt.Errorf("page: help address has %d bytes, at most %d fit", len(o.HelpURL), maxHelpURL))
+		errs = append(errs, fmt.Errorf("help address has %d bytes, at most %d fit", len(o.HelpURL), maxHelpURL))
 	} else if o.HelpURL != "" {
 		if err := checkHelpURL(o.HelpURL); err != nil {
-			errs = append(errs, fmt.Errorf("page: help address %q: %w", o.HelpURL, err))
+			errs = append(errs, fmt.Errorf("help address %q: %w", o.HelpURL, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -153,6 +170,8 @@ type frameView struct {
 	Title   string
 	Brand   string
 	Host    string
+	Logo    template.HTMLAttr
+	LogoAlt string
 	Style   template.CSS
 	Refresh template.HTMLAttr
 	Help    []part
@@ -165,7 +184,9 @@ func (s *Set) frame(sp *speaker, host, title string, failed bool) frameView {
 	f := frameView{
 		speaker: sp,
 		Brand:   s.siteOr(host),
-		Style:   s.style,
+		Logo:    s.logo,
+		LogoAlt: s.logoAlt,
+		Style:   s.styles[sheetSignIn],
 	}
 	if s.siteName != "" {
 		f.Host = tidy(host)
@@ -192,6 +213,9 @@ func (s *Set) addHelp(f *frameView) {
 		f.HelpTo = attribute("href", s.helpURL)
 	}
 }
+
+// SiteName is the operator's name of the site, or empty.
+func (s *Set) SiteName() string { return s.siteName }
 
 // siteOr returns the operator's name of the site, or else the host.
 func (s *Set) siteOr(host string) string {

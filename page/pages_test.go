@@ -155,7 +155,7 @@ func everyPage() []rendered {
 	add("continue", false, func(s *Set, l Lang) ([]byte, error) {
 		return s.Continue(l, ContinuePage{Host: "crm.example.com", URL: "https://portal.example.net/start?a=1&b='(2)'"})
 	})
-	return all
+	return append(all, insidePages()...)
 }
 
 // fullOptions shows all that an operator can give.

@@ -68,7 +68,7 @@ func (s *Set) Problem(p Problem) (status int, body []byte, err error) {
 	sp := s.speak("").inStepUp(p.Message.stepUp(p.Doing))
 	var detail []string
 	for _, line := range p.Message.lines(sp, given("site", s.siteOr(p.Host)), p.Reason, p.RetryIn) {
-		detail = append(detail, join(line))
+		detail = append(detail, sp.join(line))
 	}
 	doc := problemDocument{
 		Type:      ProblemType(p.Message),

@@ -87,8 +87,22 @@ func (s *speaker) say(key string, args ...arg) []part {
 
 // plain is say as one string, for attributes, titles and problem documents.
 func (s *speaker) plain(key string, args ...arg) string {
+	return s.join(s.say(key, args...))
+}
+
+// The characters that set a run apart from the direction of the text around it
+// [Unicode Standard Annex 9, section 2.4].
+const isolate, popIsolate = "\u2068", "\u2069"
+
+// join returns parts as one string. In a language that is written from right to
+// left, what was given is set apart, as the pages do it with an element.
+func (s *speaker) join(parts []part) string {
 	var b strings.Builder
-	for _, p := range s.say(key, args...) {
+	for _, p := range parts {
+		if p.Given && s.c.direction == "rtl" {
+			b.WriteString(isolate + p.Text + popIsolate)
+			continue
+		}
 		b.WriteString(p.Text)
 	}
 	return b.String()
@@ -99,7 +113,7 @@ const maxHeading = 80
 
 // IsLong tells whether a heading is too long to be set large; for templates.
 func (s *speaker) IsLong(heading []part) bool {
-	return utf8.RuneCountInString(join(heading)) > maxHeading
+	return utf8.RuneCountInString(s.join(heading)) > maxHeading
 }
 
 // wait says how long to wait, in the unit that people would use, rounded up.

@@ -3,6 +3,9 @@ package page
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io/fs"
 	"regexp"
 	"strings"
 )
@@ -13,6 +16,36 @@ var (
 	cssAround  = regexp.MustCompile(` ?([{};,]) ?`)
 )
 
+// readStyles returns the style of each sheet, with style.css before it in the
+// operator's colours, if there are any, and the source expressions that let
+// exactly these through.
+func readStyles(light, dark *rgb) (map[sheet]template.CSS, string, error) {
+	base, err := readStyle("style.css", light, dark)
+	if err != nil {
+		return nil, "", err
+	}
+	styles := make(map[sheet]template.CSS, len(sheets))
+	var hashes []string
+	for _, name := range sheets {
+		more, err := readStyle(string(name), light, dark)
+		if err != nil {
+			return nil, "", err
+		}
+		styles[name] = template.CSS(base + more)
+		hashes = append(hashes, cspHash(base+more))
+	}
+	return styles, strings.Join(hashes, " "), nil
+}
+
+// readStyle reads one sheet, gives it its colours and makes it compact.
+func readStyle(name string, light, dark *rgb) (string, error) {
+	source, err := fs.ReadFile(files, name)
+	if err != nil {
+		return "", fmt.Errorf("page: style sheet: %w", err)
+	}
+	return compactCSS(recolour(string(source), light, dark)), nil
+}
+
 // compactCSS drops comments and needless blanks. It is made for our own style
 // sheet, which has no strings with blanks in them.
 func compactCSS(css string) string {
@@ -20,6 +53,7 @@ func compactCSS(css string) string {
 	css = cssBlanks.ReplaceAllString(css, " ")
 	css = cssAround.ReplaceAllString(css, "$1")
 	css = strings.ReplaceAll(css, ";}", "}")
+	css = strings.ReplaceAll(css, ": ", ":")
 	return strings.TrimSpace(css)
 }
 

@@ -3,9 +3,7 @@ package page
 import (
 	"bytes"
 	"io/fs"
-	"math"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -19,9 +17,13 @@ var (
 // palettes reads the light and the dark colours from the style sheet.
 func palettes(t *testing.T) (string, map[string]map[string]string) {
 	t.Helper()
-	raw, err := fs.ReadFile(files, "style.css")
-	if err != nil {
-		t.Fatal(err)
+	var raw []byte
+	for _, name := range append([]sheet{"style.css"}, sheets...) {
+		one, err := fs.ReadFile(files, string(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw = append(raw, one...)
 	}
 	blocks := rootBlock.FindAllStringSubmatch(string(raw), -1)
 	if len(blocks) != 2 {
@@ -37,27 +39,13 @@ func palettes(t *testing.T) (string, map[string]map[string]string) {
 	return string(raw), both
 }
 
-// luminance is the relative luminance of WCAG 2.2.
-func luminance(t *testing.T, hex string) float64 {
+func hex(t *testing.T, digits string) rgb {
 	t.Helper()
-	n, err := strconv.ParseUint(hex, 16, 32)
+	c, err := parseColour("#" + digits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	channel := func(shift uint) float64 {
-		c := float64(n>>shift&0xff) / 255
-		if c <= 0.04045 {
-			return c / 12.92
-		}
-		return math.Pow((c+0.055)/1.055, 2.4)
-	}
-	return 0.2126*channel(16) + 0.7152*channel(8) + 0.0722*channel(0)
-}
-
-func contrast(t *testing.T, a, b string) float64 {
-	t.Helper()
-	x, y := luminance(t, a), luminance(t, b)
-	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+	return c
 }
 
 func TestEveryPairOfColoursHasTheContrastOfWCAG(t *testing.T) {
@@ -83,7 +71,7 @@ func TestEveryPairOfColoursHasTheContrastOfWCAG(t *testing.T) {
 				t.Errorf("%s: %s or %s is missing", name, p.front, p.back)
 				continue
 			}
-			if got := contrast(t, front, back); got < p.least {
+			if got := contrast(hex(t, front), hex(t, back)); got < p.least {
 				t.Errorf("%s: %s on %s has %.2f, wants %.1f", name, p.front, p.back, got, p.least)
 			}
 		}
@@ -122,21 +110,29 @@ func TestEveryColourIsInBothPalettesAndNoneElsewhere(t *testing.T) {
 	}
 }
 
-func TestTheStyleSheetOnThePageIsTheOneOfTheHeader(t *testing.T) {
+func TestTheStyleSheetOnEveryPageIsOneOfTheHeader(t *testing.T) {
 	s := testSet(t, Options{})
-	body, err := s.Message("", MessagePage{Message: Denied, Host: "h"})
-	if err != nil {
-		t.Fatal(err)
+	seen := map[string]bool{}
+	for _, p := range everyPage() {
+		body, err := p.render(s, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := bytes.Cut(body, []byte("<style>"))
+		css, _, ok := bytes.Cut(rest, []byte("</style>"))
+		if !ok {
+			t.Fatalf("%s: there is no style sheet", p.name)
+		}
+		if got := cspHash(string(css)); !strings.Contains(s.styleHash, got) {
+			t.Errorf("%s: its style has %s, the header %s", p.name, got, s.styleHash)
+		} else {
+			seen[got] = true
+		}
+		if bytes.Contains(css, []byte("/*")) || bytes.Contains(css, []byte("\n")) {
+			t.Errorf("%s: the style sheet was not made compact", p.name)
+		}
 	}
-	_, rest, _ := bytes.Cut(body, []byte("<style>"))
-	css, _, ok := bytes.Cut(rest, []byte("</style>"))
-	if !ok {
-		t.Fatal("there is no style sheet")
-	}
-	if got := cspHash(string(css)); got != s.styleHash {
-		t.Errorf("the page's style has %s, the header %s", got, s.styleHash)
-	}
-	if bytes.Contains(css, []byte("/*")) || bytes.Contains(css, []byte("\n")) {
-		t.Error("the style sheet was not made compact")
+	if want := len(strings.Fields(s.styleHash)); len(seen) != want {
+		t.Errorf("%d style sheets are on the pages, the header lets %d through", len(seen), want)
 	}
 }
