@@ -21,17 +21,31 @@ type accountView struct {
 	Aliases  []string     `json:"aliases,omitempty"`
 	Mail     string       `json:"mail,omitempty"`
 	Group    string       `json:"group,omitempty"`
+	Team     string       `json:"team,omitempty"`
+	Owner    bool         `json:"owner,omitempty"`
+	Language string       `json:"language,omitempty"`
 	Factors  []factorView `json:"factors"`
+	// Suspended keeps the user out, Exempt lets the user in without a factor, as
+	// long as it holds.
+	Suspended *account.Suspension `json:"suspended,omitempty"`
+	Exempt    *account.Exemption  `json:"exempt,omitempty"`
+	// Alarm is when the user said 'this was not me'.
+	Alarm time.Time `json:"alarm,omitzero"`
 	// Seen is what `mode observe` has seen of the user's logins.
 	Seen *seenTimes `json:"seen,omitempty"`
 }
 
 // factorView is what an operator is shown of a factor.
 type factorView struct {
-	Kind        account.Kind `json:"kind"`
-	Hint        string       `json:"hint,omitempty"`
-	Created     time.Time    `json:"created"`
-	PausedUntil time.Time    `json:"paused_until,omitzero"`
+	ID    string       `json:"id"`
+	Kind  account.Kind `json:"kind"`
+	Label string       `json:"label,omitempty"`
+	Hint  string       `json:"hint,omitempty"`
+	// Left is how many recovery codes are left.
+	Left        *int      `json:"left,omitempty"`
+	Created     time.Time `json:"created"`
+	Used        time.Time `json:"used,omitzero"`
+	PausedUntil time.Time `json:"paused_until,omitzero"`
 }
 
 // listAccounts calls yield with each account of an instance, or of all
@@ -59,16 +73,30 @@ func listSeen(ctx context.Context, s store.Observations, instance string, now ti
 }
 
 func viewAccount(a account.Account, now time.Time) accountView {
-	v := accountView{Instance: a.Instance, User: a.Name, Aliases: a.Aliases, Mail: a.Mail, Group: a.Group, Factors: []factorView{}}
+	v := accountView{
+		Instance: a.Instance, User: a.Name, Aliases: a.Aliases, Mail: a.Mail, Group: a.Group,
+		Team: a.Team, Owner: a.Owner, Language: a.Language, Suspended: a.Suspended, Alarm: a.Alarm, Factors: []factorView{},
+	}
+	if a.ExemptAt(now) {
+		v.Exempt = a.Exempt
+	}
 	for _, f := range a.Factors {
-		fv := factorView{Kind: f.Kind, Created: f.Created.UTC()}
-		if f.Hint != "" {
-			fv.Hint = "…" + f.Hint
-		}
-		if now.Before(f.PausedUntil) {
-			fv.PausedUntil = f.PausedUntil.UTC()
-		}
-		v.Factors = append(v.Factors, fv)
+		v.Factors = append(v.Factors, viewFactor(f, now))
+	}
+	return v
+}
+
+func viewFactor(f account.Factor, now time.Time) factorView {
+	v := factorView{ID: f.ID, Kind: f.Kind, Label: f.Label, Created: f.Created.UTC(), Used: f.Used.UTC()}
+	if f.Hint != "" {
+		v.Hint = "…" + f.Hint
+	}
+	if f.Recovery != nil {
+		left := len(f.Recovery.Hashes)
+		v.Left = &left
+	}
+	if now.Before(f.PausedUntil) {
+		v.PausedUntil = f.PausedUntil.UTC()
 	}
 	return v
 }
@@ -80,12 +108,36 @@ func writeAccounts(w io.Writer, list []accountView) error {
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "INSTANCE\tUSER\tFACTORS\tSEEN\tALIASES\tMAIL\tGROUP")
+	fmt.Fprintln(table, "INSTANCE\tUSER\tFACTORS\tSTATE\tSEEN\tALIASES\tMAIL\tGROUP\tTEAM")
 	for _, a := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			plain(a.Instance), plain(a.User), plain(factorWords(a.Factors)), a.Seen.words(), plain(strings.Join(a.Aliases, " ")), plain(a.Mail), plain(a.Group))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			plain(a.Instance), plain(a.User), plain(factorWords(a.Factors)), a.stateWords(), a.Seen.words(),
+			plain(strings.Join(a.Aliases, " ")), plain(a.Mail), plain(a.Group), a.teamWords())
 	}
 	return table.Flush()
+}
+
+// stateWords say what the operator has to know of the account.
+func (v *accountView) stateWords() string {
+	var words []string
+	if v.Suspended != nil {
+		words = append(words, "suspended")
+	}
+	if !v.Alarm.IsZero() {
+		words = append(words, "alarm")
+	}
+	if v.Exempt != nil {
+		words = append(words, "exempt until "+v.Exempt.Until.UTC().Format(time.RFC3339))
+	}
+	return plain(strings.Join(words, ", "))
+}
+
+// teamWords are the team, and whether the user is its owner.
+func (v *accountView) teamWords() string {
+	if v.Owner {
+		return plain(v.Team) + " (owner)"
+	}
+	return plain(v.Team)
 }
 
 func factorWords(factors []factorView) string {
@@ -97,6 +149,9 @@ func factorWords(factors []factorView) string {
 		word := string(f.Kind)
 		if f.Hint != "" {
 			word += " " + f.Hint
+		}
+		if f.Left != nil {
+			word += fmt.Sprintf(" (%d left)", *f.Left)
 		}
 		if !f.PausedUntil.IsZero() {
 			word += " (paused until " + f.PausedUntil.Format(time.RFC3339) + ")"

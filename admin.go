@@ -53,6 +53,16 @@ const (
 //     RFC 3339, "login": N or "step_up": N}, application/json, of at most 64 KiB,
 //     all but the user optional. It answers with what the policy would decide on
 //     such a login, with every signal, and changes nothing.
+//   - POST /two_factor/<act>[?instance=NAME] does one of the operator's acts: it
+//     takes a JSON object, application/json, of at most 64 KiB, whose members are
+//     the flags of the command of that name. 400 for what cannot be, 404 if there
+//     is no such user: nothing has changed then. The acts, all but accounts/search
+//     with the member user: accounts/show; accounts/search {"text"}; accounts/add
+//     and accounts/set {"mail", "group", "team", "owner", "language", "aliases"};
+//     accounts/aliases {"add", "remove"}; demand {"group", "team", "all", "from",
+//     "off"}; allow-off {"no"}; exempt {"until", "why", "end"}; suspend {"why"};
+//     activate; unlock and reset {"factor"}; invite {"for", "url"}; sessions
+//     {"end", "all"}; erase; export-data.
 type AdminAPI struct{}
 
 // CaddyModule returns the module's information.
@@ -65,14 +75,14 @@ func (AdminAPI) CaddyModule() caddy.ModuleInfo {
 
 // Routes returns the routes.
 func (AdminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{
+	return append([]caddy.AdminRoute{
 		{Pattern: adminAccounts, Handler: caddy.AdminHandlerFunc(serveAccounts)},
 		{Pattern: adminSeen, Handler: caddy.AdminHandlerFunc(serveSeen)},
 		{Pattern: adminImport, Handler: caddy.AdminHandlerFunc(serveImport)},
 		{Pattern: adminExplain, Handler: caddy.AdminHandlerFunc(serveExplain)},
 		{Pattern: adminRevoke, Handler: caddy.AdminHandlerFunc(serveRevoke)},
 		{Pattern: adminDevices, Handler: caddy.AdminHandlerFunc(serveDevices)},
-	}
+	}, actRoutes()...)
 }
 
 // activeLease asks for the app at each request: routers outlive configs, and

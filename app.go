@@ -33,9 +33,9 @@ type App struct {
 	// SMS lists the providers that send texts. The first is used. Default:
 	// none; then phones cannot be used as a second factor.
 	SMS []SMSProvider `json:"sms,omitempty"`
-	// MailRaw is the mail server for notices. It is not in this version yet: a
-	// config with it is refused.
-	MailRaw json.RawMessage `json:"mail,omitempty"`
+	// MailRaw is what sends notices by mail. Default: none; then nobody is told
+	// by mail what happens to an account.
+	MailRaw json.RawMessage `json:"mail,omitempty" caddy:"namespace=two_factor.mail inline_key=provider"`
 	// GeoIP lists databases that tell where an address is, in MaxMind's format
 	// (.mmdb): City, Country or Enterprise, ASN and Anonymous-IP, at most 512 MiB
 	// each; what lies in them is kept in memory. They are read again when they
@@ -48,6 +48,8 @@ type App struct {
 	NetworkLists []NetworkList `json:"network_lists,omitempty"`
 	// History is how long it is kept what accounts are used to.
 	History *HistoryRules `json:"history,omitempty"`
+	// Audit bounds the audit log.
+	Audit *AuditRules `json:"audit,omitempty"`
 	// Keys are the keys under which secrets at rest and cookies are sealed, the
 	// newest first: the first seals, all of them open. Default: one key that is
 	// made at the first start and kept in Caddy's data directory, in
@@ -92,14 +94,11 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Caddy that has it open.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.instances, a.logger, a.agents = ctx, new(instances), ctx.Logger(), handler.NewAgents()
-	if err := a.History.check(); err != nil {
+	if err := errors.Join(a.History.check(), a.Audit.check()); err != nil {
 		return err
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
-	}
-	if len(a.MailRaw) > 0 {
-		return errors.New("mail is not in this version yet: remove it from two_factor")
 	}
 	if err := a.openPlaces(ctx); err != nil {
 		return err
@@ -119,8 +118,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.shared, err = newShared(guest, senders, ring, a.logger)
-	return err
+	mailer, err := a.loadMailer(ctx)
+	if err != nil {
+		return err
+	}
+	if a.shared, err = newShared(guest, senders, mailer, ring, a.logger); err != nil {
+		return err
+	}
+	a.shared.audit = a.Audit.bounds()
+	return nil
 }
 
 func (a *App) loadStore(ctx caddy.Context) (StoreGuest, error) {
@@ -172,7 +178,7 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
-	if err := a.shared.start(); err != nil {
+	if err := a.shared.start(a.instances.pages); err != nil {
 		return err
 	}
 	a.warnAtStart()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
 	"github.com/caddy-twofactor/caddy-twofactor/sms"
 	"github.com/caddy-twofactor/caddy-twofactor/store"
@@ -233,7 +234,15 @@ func holdStore(t *testing.T, path string) store.Store {
 
 func TestProvisionRefusesInWords(t *testing.T) {
 	for _, c := range []struct{ name, app, want string }{
-		{"mail", `{"mail": {}}`, "mail is not in this version yet"},
+		{"mail by nothing", `{"mail": {}}`, "mail: module name not specified"},
+		{"mail by what there is not", `{"mail": {"provider": "pigeon"}}`, "unknown module: two_factor.mail.pigeon"},
+		{"mail without a server", `{"mail": {"provider": "smtp", "from": "a@example.com"}}`, "mail: server must be a host and a port"},
+		{"mail with a server in two words", `{"mail": {"provider": "smtp", "server": ["mail.example.com", "587"]}}`, "cannot unmarshal array"},
+		{"mail in the clear to another machine", `{"mail": {"provider": "smtp", "server": "192.0.2.1:25", "tls": "none", "from": "a@example.com"}}`, "mail: tls none is for a mail server on this machine"},
+		{"mail with a password that is not set", `{"mail": {"provider": "smtp", "server": "192.0.2.1:587", "from": "a@example.com", "username": "crm", "password": "{env.TWO_FACTOR_NOT_SET}"}}`, "mail: password: a placeholder in its value stands for nothing"},
+		{"mail with a password alone", `{"mail": {"provider": "smtp", "server": "192.0.2.1:587", "from": "a@example.com", "password": "open sesame"}}`, "mail: username is empty; it goes with the password"},
+		{"mail with a file that is not there", `{"mail": {"provider": "smtp", "server": "192.0.2.1:587", "from": "a@example.com", "ca": "/no/such/file.pem"}}`, "mail: ca: open /no/such/file.pem"},
+		{"mail with a long time-out", `{"mail": {"provider": "smtp", "server": "192.0.2.1:587", "from": "a@example.com", "timeout": "1h"}}`, "mail: timeout must be from 1s to 1m0s"},
 		{"an engine that is none", `{"store": {"engine": "paper"}}`, "two_factor.stores.paper"},
 		{"a provider without a name", `{"sms": [{"provider": {"provider": "inbox"}}]}`, "is not 1 to 32 of"},
 		{"two providers of one name", `{"sms": [{"name": "a", "provider": {"provider": "inbox"}}, {"name": "a", "provider": {"provider": "inbox"}}]}`, "by one sender in this version, and there are 2"},
@@ -393,7 +402,7 @@ func TestAKeyIsReplacedByAReload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := opensFactor(&a, lease.Parts().Ring); err != nil {
+		if err := opensFactor(&a, &a.Factors[0], lease.Parts().Ring); err != nil {
 			t.Errorf("%s: %v", user, err)
 		}
 	}
@@ -655,5 +664,26 @@ func TestKeyCheckTellsNothingOfTheKey(t *testing.T) {
 	}
 	if strings.Contains(string(data), testKey[:8]) || strings.Contains(string(data), "0123456789abcdef0123456789abcdef") {
 		t.Error("the check shows the key")
+	}
+}
+
+func TestRule28TheKeyIsCheckedByAFactorThatHasASecret(t *testing.T) {
+	const with = `{"keys": [{"id": "right", "value": "%s"}]}`
+	dir := ownDataDir(t)
+	lease := mustLease(t, mustLoad(t, config(fmt.Sprintf(with, testKey), "")))
+	a := fullAccount(t, lease)
+	lease.Release()
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if a.Factors[0].Kind != account.KindRecovery {
+		t.Fatal("the first factor is not the recovery codes")
+	}
+	removeCheck(t, dir)
+	if err := load(t, config(fmt.Sprintf(with, otherKey), "")); err == nil || !strings.Contains(err.Error(), "not those that the store's data was written with") {
+		t.Errorf("with another key: %v", err)
+	}
+	if err := load(t, config(fmt.Sprintf(with, testKey), "")); err != nil {
+		t.Errorf("with the right key: %v", err)
 	}
 }

@@ -10,13 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/DeRuina/timberjack"
 )
 
-// The bounds of the audit log: at most auditKeep+1 files of auditMiB, and no
-// line older than auditDays.
+// The bounds of the audit log where the config names none: at most auditKeep+1
+// files of auditMiB, and no line older than auditDays.
 const (
 	// auditMiB is the size of a file in MiB; a full one is put aside.
 	auditMiB = 10
@@ -37,8 +38,10 @@ var errAuditSlow = errors.New("the audit log is not written in time: is the disk
 // it open.
 type auditFile struct {
 	path string
-	// mib, keep, days and span are the bounds; tests set smaller ones.
-	mib, keep, days, span int
+	// auditBounds are those that it is written by; tests set smaller ones. next
+	// are those of the config that started last, if they were not looked at yet.
+	auditBounds
+	next atomic.Pointer[auditBounds]
 
 	out *timberjack.Logger
 	// cut says that the last line may have been written in part.
@@ -49,7 +52,18 @@ type auditFile struct {
 }
 
 func newAuditFile(path string) *auditFile {
-	return &auditFile{path: path, mib: auditMiB, keep: auditKeep, days: auditDays, span: auditSpan}
+	return &auditFile{path: path, auditBounds: defaultAudit}
+}
+
+// rebind goes over to the bounds of the config that started last.
+func (f *auditFile) rebind() {
+	b := f.next.Swap(nil)
+	if b == nil || *b == f.auditBounds {
+		return
+	}
+	f.auditBounds = *b
+	_ = f.close() // It is opened again, and a line that is missing is noticed there.
+	f.out = nil
 }
 
 // trouble is the error of the last line; nil if it was written.
@@ -69,6 +83,7 @@ func (f *auditFile) write(line []byte) error {
 }
 
 func (f *auditFile) tryWrite(line []byte) error {
+	f.rebind()
 	if _, err := os.Stat(f.path); f.out != nil && errors.Is(err, fs.ErrNotExist) {
 		// Somebody has moved it away; what is open would be written to nobody.
 		_ = f.close()
@@ -115,7 +130,7 @@ func (f *auditFile) open() error {
 	f.out = &timberjack.Logger{
 		Filename: f.path, MaxSize: f.mib, MaxBackups: f.keep,
 		// What was put aside is looked at each time the next one is.
-		MaxAge:   f.days - 2*f.span,
+		MaxAge:   f.maxAge(),
 		FileMode: 0o600, Compression: "none",
 	}
 	return nil
@@ -136,6 +151,10 @@ func endsInside(file *os.File) bool {
 // checkAge puts the file aside if its first line is too old, and has those
 // removed that were put aside too long ago.
 func (f *auditFile) checkAge(now time.Time) error {
+	f.rebind()
+	if f.days == 0 {
+		return nil
+	}
 	since, err := auditSince(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -2,7 +2,6 @@ package twofactor
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -30,10 +29,11 @@ type globalOption struct {
 //	    geoip <file>...
 //	    network_list tor|vpn|proxy|hosting|egress <file>...
 //	    history { … }
+//	    audit { … }
 //	    key   <id> <value>
 //	}
 //
-// What stands in the blocks of store and sms is the engine's and the
+// What stands in the blocks of store, sms and mail is the engine's and the
 // provider's. sms, geoip, network_list and key may be repeated; the newest key
 // comes first.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -78,10 +78,12 @@ func (g *globalOption) subdirective() error {
 		return g.networkList()
 	case "history":
 		return g.history()
+	case "audit":
+		return g.audit()
 	case "key":
 		return g.key()
 	default:
-		return unknownWord(g.Dispenser, "the global option two_factor", "store, sms, mail, geoip, network_list, history and key")
+		return unknownWord(g.Dispenser, "the global option two_factor", "store, sms, mail, geoip, network_list, history, audit and key")
 	}
 }
 
@@ -128,18 +130,23 @@ func (g *globalOption) sms() error {
 
 // guest reads the module that the cursor names, with all that belongs to it.
 func (g *globalOption) guest(namespace, key string) (json.RawMessage, error) {
+	return g.guestNamed(namespace, key, g.Val())
+}
+
+// guestNamed is guest for a module of that name.
+func (g *globalOption) guestNamed(namespace, key, name string) (json.RawMessage, error) {
 	at := g.Token()
-	if _, err := caddy.GetModule(namespace + "." + at.Text); err != nil {
-		return nil, errAt(at, "there is no %s '%s'; compiled in: %s", key, at.Text, compiledIn(namespace))
+	if _, err := caddy.GetModule(namespace + "." + name); err != nil {
+		return nil, errAt(at, "there is no %s '%s'; compiled in: %s", key, name, compiledIn(namespace))
 	}
-	module, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+at.Text)
+	module, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+name)
 	if err != nil {
 		return nil, err
 	}
 	var warnings []caddyconfig.Warning
-	raw := caddyconfig.JSONModuleObject(module, key, at.Text, &warnings)
+	raw := caddyconfig.JSONModuleObject(module, key, name, &warnings)
 	if len(warnings) > 0 {
-		return nil, errAt(at, "the settings of %s '%s': %s", key, at.Text, warnings[0].Message)
+		return nil, errAt(at, "the settings of %s '%s': %s", key, name, warnings[0].Message)
 	}
 	return raw, nil
 }
@@ -154,43 +161,6 @@ func compiledIn(namespace string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-// mail sets the mail server for notices. Syntax:
-//
-//	mail {
-//	    <setting> <value>...
-//	}
-//
-// Every setting may stand once. What settings there are is checked when the
-// config is loaded.
-func (g *globalOption) mail() error {
-	word := g.Token()
-	if err := g.once.claim(g.Dispenser); err != nil {
-		return err
-	}
-	if g.NextArg() {
-		return g.Errf("mail takes no arguments, only a block; got '%s'", g.Val())
-	}
-	settings, once := map[string][]string{}, singles{}
-	for nesting := g.Nesting(); g.NextBlock(nesting); {
-		setting := g.Val()
-		if err := once.claim(g.Dispenser); err != nil {
-			return fmt.Errorf("mail: %w", err)
-		}
-		args, err := arguments(g.Dispenser, 1, 0, "<setting> <value>...")
-		if err != nil {
-			return fmt.Errorf("mail: %w", err)
-		}
-		for _, arg := range args {
-			settings[setting] = append(settings[setting], arg.Text)
-		}
-	}
-	if len(settings) == 0 {
-		return errAt(word, "mail needs a block with settings")
-	}
-	g.app.MailRaw = caddyconfig.JSON(settings, nil)
-	return nil
 }
 
 // geoIP adds databases that tell where an address is. Syntax:

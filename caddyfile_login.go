@@ -31,6 +31,7 @@ type loginBlock struct {
 //	    yes           <sign>...
 //	    no            <sign>...
 //	    proof         <address> | location { … }
+//	    team          form|json|query|header|placeholder <name>
 //	    token         json <path>
 //	    script_answer problem | status <code> [<json>]
 //	    policy        [<preset>] { … }
@@ -107,6 +108,8 @@ func (b *loginBlock) subdirective() error {
 		return b.signs(&b.login.No, b.sign)
 	case "proof":
 		return b.proof()
+	case "team":
+		return b.team()
 	case "token":
 		return b.tokenJSON()
 	case "script_answer":
@@ -119,7 +122,7 @@ func (b *loginBlock) subdirective() error {
 		b.login.Policy, err = b.policyOfLogin()
 		return err
 	default:
-		return unknownWord(b.Dispenser, "login", "user, yes, no, proof, token, script_answer and policy")
+		return unknownWord(b.Dispenser, "login", "user, yes, no, proof, team, token, script_answer and policy")
 	}
 }
 
@@ -143,19 +146,41 @@ func (b *loginBlock) user() error {
 		b.login.User = &handler.UserSource{From: from.Text}
 		return nil
 	}
+	b.login.User, err = source("user", usage, args)
+	return err
+}
+
+// team sets where the name of the user's team stands. Syntax:
+//
+//	team form|json|query|header|placeholder <name>
+func (b *loginBlock) team() error {
+	const usage = "team form|json|query|header|placeholder <name>, for example team form company"
+	if err := b.once.claim(b.Dispenser); err != nil {
+		return err
+	}
+	args, err := arguments(b.Dispenser, 1, 2, usage)
+	if err != nil {
+		return err
+	}
+	b.login.Team, err = source("team", usage, args)
+	return err
+}
+
+// source reads where the name of a user or a team stands.
+func source(word, usage string, args []caddyfile.Token) (*handler.UserSource, error) {
+	from := args[0]
 	switch from.Text {
 	case handler.FromForm, handler.FromJSON, handler.FromQuery, handler.FromHeader, handler.FromPlaceholder:
 	default:
-		return errAt(from, "user: unexpected '%s'; expected: %s", from.Text, usage)
+		return nil, errAt(from, "%s: unexpected '%s'; expected: %s", word, from.Text, usage)
 	}
 	if len(args) < 2 {
-		return errAt(from, "user %s lacks a name; expected: %s", from.Text, usage)
+		return nil, errAt(from, "%s %s lacks a name; expected: %s", word, from.Text, usage)
 	}
 	if err := checkSourceName(from.Text, args[1].Text); err != nil {
-		return errAt(args[1], "user %s %w; got '%s'", from.Text, err, args[1].Text)
+		return nil, errAt(args[1], "%s %s %w; got '%s'", word, from.Text, err, args[1].Text)
 	}
-	b.login.User = &handler.UserSource{From: from.Text, Name: args[1].Text}
-	return nil
+	return &handler.UserSource{From: from.Text, Name: args[1].Text}, nil
 }
 
 // tokenJSON sets where the script's token stands in the answer. Syntax:
@@ -223,6 +248,7 @@ func (b *loginBlock) scriptAnswer() error {
 //	    yes      <sign>...
 //	    no       <sign>...
 //	    user     json <path> | regex <re>
+//	    team     json <path> | regex <re>
 //	    language <tag>
 //	}
 //
@@ -273,7 +299,7 @@ func (b *loginBlock) proofSubdirective(p *handler.Proof, once singles) error {
 		return b.signs(&p.Yes, b.proofSign)
 	case "no":
 		return b.signs(&p.No, b.proofSign)
-	case "user":
+	case "user", "team":
 		if err := once.claim(b.Dispenser); err != nil {
 			return err
 		}
@@ -287,35 +313,46 @@ func (b *loginBlock) proofSubdirective(p *handler.Proof, once singles) error {
 			return nil
 		})
 	default:
-		return unknownWord(b.Dispenser, "proof", "yes, no, user and language")
+		return unknownWord(b.Dispenser, "proof", "yes, no, user, team and language")
 	}
 }
 
-// proofUser sets how the page says who is logged in. Syntax:
+// proofUser sets how the page says who is logged in, or of which team. Syntax:
 //
 //	user json <path> | regex <re>
+//	team json <path> | regex <re>
 func (b *loginBlock) proofUser(p *handler.Proof) error {
-	args, err := arguments(b.Dispenser, 2, 2, "user json <path> | regex <re>, for example user json data.email")
+	word, example := b.Val(), "user json data.email"
+	if word == "team" {
+		example = "team json data.company"
+	}
+	args, err := arguments(b.Dispenser, 2, 2, word+" json <path> | regex <re>, for example "+example)
 	if err != nil {
 		return err
 	}
+	made := new(handler.ProofUser)
 	switch kind, value := args[0], args[1]; kind.Text {
 	case "json":
 		if err := checkJSONPath(value.Text); err != nil {
-			return errAt(value, "user json: a JSON path %w; got '%s'", err, value.Text)
+			return errAt(value, "%s json: a JSON path %w; got '%s'", word, err, value.Text)
 		}
-		p.User = &handler.ProofUser{JSON: value.Text}
+		made.JSON = value.Text
 	case "regex":
 		re, err := regexp.Compile(value.Text)
 		if err != nil {
-			return errAt(value, "user regex: %w", err)
+			return errAt(value, "%s regex: %w", word, err)
 		}
 		if n := re.NumSubexp(); n != 1 {
-			return errAt(value, "user regex must have exactly one group, which is the name; '%s' has %d", value.Text, n)
+			return errAt(value, "%s regex must have exactly one group, which is the name; '%s' has %d", word, value.Text, n)
 		}
-		p.User = &handler.ProofUser{Regex: value.Text}
+		made.Regex = value.Text
 	default:
-		return errAt(kind, "user in a proof expects json or regex; got '%s'", kind.Text)
+		return errAt(kind, "%s in a proof expects json or regex; got '%s'", word, kind.Text)
+	}
+	if word == "team" {
+		p.Team = made
+	} else {
+		p.User = made
 	}
 	return nil
 }

@@ -556,7 +556,15 @@ func TestOwnPagesSayWhatIsTheCaseToWhoeverComes(t *testing.T) {
 		}
 		mustSay(t, c.post(path, url.Values{"two_factor_challenge": {"x"}}), 403, "You were not signed in")
 	}
-	for _, path := range []string{"/.two-factor/", "/.two-factor/enrol", "/.two-factor/challenge/", "/.two-factor/Challenge", "/.two-factor/challenge;x=1", "/.two-factor/challenge%2f"} {
+	for _, path := range []string{"/.two-factor/", "/.two-factor/enrol", "/.two-factor/activity"} {
+		if r := c.get(path); r.location() != "/login" {
+			t.Errorf("GET %s without a session gave %d to %q", path, r.StatusCode, r.location())
+		}
+		if r := c.post(path, url.Values{}); r.StatusCode < 400 {
+			t.Errorf("POST %s without a session gave %d", path, r.StatusCode)
+		}
+	}
+	for _, path := range []string{"/.two-factor/enrol/", "/.two-factor/challenge/", "/.two-factor/Challenge", "/.two-factor/challenge;x=1", "/.two-factor/challenge%2f"} {
 		r := c.get(path)
 		if r.StatusCode != 404 || !strings.Contains(visible(r.body), "There is no such page") {
 			t.Errorf("GET %s gave %d:\n%s", path, r.StatusCode, visible(r.body))

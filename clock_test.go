@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
-	"github.com/caddy-twofactor/caddy-twofactor/handler"
 )
 
 // clock is a clock that a test can set forward. It runs.
@@ -40,12 +39,14 @@ func (s *site) clock() *clock {
 	sh := v.(*App).shared
 	old := sh.parts.Load()
 	challenges, err := challenge.New(challenge.Config{
-		Store: old.Store, Sealer: sealer{old.Ring}, Sender: sh.sender(), Clock: c.now,
+		Store: old.Store, Enrolments: old.Store, Sealer: sealer{old.Ring}, Sender: sh.sender(), Clock: c.now,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	sh.parts.Store(&handler.Parts{Store: old.Store, Ring: old.Ring, Challenges: challenges, Epoch: old.Epoch})
+	parts := *old
+	parts.Challenges = challenges
+	sh.parts.Store(&parts)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package twofactor
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ Manages the accounts of the two_factor module, their factors and sessions.
 The commands speak to a running Caddy through its admin API. If none runs at
 the admin address of the config, they work on the store itself, as the config
 names it. With --address only the admin API is used, with --store only the file.
-The report reads the audit log alone.
+The report and the audit command read the audit log alone.
 `
 
 const importLong = `
@@ -40,6 +41,9 @@ The file is CSV with a header row, or a JSON list of objects. The columns:
   phone           a mobile number in international form, +4915123456789
   mail            the address for notices
   group           a name of yours for a set of users
+  team            the customer account that the user belongs to
+  owner           yes or no: whether the user looks after the team's members
+  language        the language that the user is written to in, such as de or pt-BR
   totp_secret     the secret of an authenticator, in base32
   totp_algorithm  SHA1 (default) or SHA256
   totp_digits     6 (default) or 8
@@ -60,7 +64,9 @@ seen is forgotten after 90 days.
 // setUpCommand gives the command its subcommands. By itself it shows its help;
 // a subcommand that there is not is an error.
 func setUpCommand(cmd *cobra.Command) {
-	cmd.AddCommand(importCommand(), accountsCommand(), explainCommand(), revokeCommand(), devicesCommand(), reportCommand())
+	cmd.AddCommand(importCommand(), accountsCommand(), demandCommand(), allowOffCommand(), exemptCommand(), suspendCommand(), activateCommand(),
+		unlockCommand(), resetCommand(), inviteCommand(), devicesCommand(), sessionsCommand(), revokeCommand(), eraseCommand("erase"), exportCommand(),
+		explainCommand(), reportCommand(), auditCommand())
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -123,10 +129,11 @@ func accountsCommand() *cobra.Command {
 	var instance string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "accounts [--instance <name>] [--json] [--config <path> [--adapter <name>] | --address <admin> | --store <path>]",
-		Short: "Lists accounts with their factors, never a secret, and what mode observe has seen",
-		Long:  accountsLong,
-		Args:  cobra.NoArgs,
+		Use:     "accounts [--instance <name>] [--json] [--config <path> [--adapter <name>] | --address <admin> | --store <path>]",
+		Short:   "Lists accounts with their factors, never a secret, and what mode observe has seen; shows, adds and changes them",
+		Long:    accountsLong,
+		Example: "  caddy two-factor accounts --instance crm",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
 			b, err := t.open(cmd.Context())
@@ -149,6 +156,7 @@ func accountsCommand() *cobra.Command {
 	t.flags(cmd)
 	cmd.Flags().StringVarP(&instance, "instance", "i", "", "Name of the two_factor instance; all of them if empty")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Writes a JSON object")
+	cmd.AddCommand(accountsCommands()...)
 	return cmd
 }
 
@@ -187,6 +195,14 @@ func writeResult(w io.Writer, r importResult) error {
 	fmt.Fprintf(&out, "imported into instance %s: %d created, %d changed, %d unchanged\n", r.Instance, r.New, r.Changed, r.Unchanged)
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// contextOf is the context of a command; Caddy gives it none.
+func contextOf(cmd *cobra.Command) context.Context {
+	if ctx := cmd.Context(); ctx != nil {
+		return ctx
+	}
+	return context.Background()
 }
 
 // show writes what a command has found, as text or as JSON.

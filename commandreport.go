@@ -73,10 +73,7 @@ func reportCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
-			ctx := cmd.Context()
-			if ctx == nil {
-				ctx = context.Background()
-			}
+			ctx := contextOf(cmd)
 			f.progress = progressOn(cmd.ErrOrStderr())
 			r, err := f.report(ctx)
 			if err != nil {
@@ -131,7 +128,7 @@ func (f *reportFlags) report(ctx context.Context) (*report.Report, error) {
 	if q.Retention, err = f.retention(); err != nil {
 		return nil, err
 	}
-	folder, err := f.folder()
+	folder, err := auditFolder(f.audit, f.target.store)
 	if err != nil {
 		return nil, err
 	}
@@ -154,13 +151,14 @@ func logTrouble(folder string, err error) error {
 	}
 }
 
-// folder is where the audit log lies.
-func (f *reportFlags) folder() (string, error) {
+// auditFolder is where the audit log lies: in the folder that is named, or beside
+// a store's file, or in Caddy's data directory.
+func auditFolder(named, store string) (string, error) {
 	switch {
-	case f.audit != "":
-		return f.audit, nil
-	case f.target.store != "":
-		path, err := filepath.Abs(f.target.store)
+	case named != "":
+		return named, nil
+	case store != "":
+		path, err := filepath.Abs(store)
 		return keyDirOf(path), err
 	default:
 		return dataDir(), nil

@@ -39,6 +39,8 @@ type backend interface {
 	revoke(ctx context.Context, instance string, users []string) (revokeResult, error)
 	devices(ctx context.Context, instance, user string) (deviceList, error)
 	forgetDevices(ctx context.Context, instance string, r devicesRequest) (deviceList, error)
+	// act does one of acts, of an instance, and answers in JSON.
+	act(ctx context.Context, name, instance string, body io.Reader) (io.ReadCloser, error)
 	close()
 }
 
@@ -143,6 +145,7 @@ func openConfigured(ctx context.Context, config []byte) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	app.shared.events.bound(app.Audit.bounds())
 	b.instances, b.config, b.geoIP, b.lists = configuredInstances(config), config, geoIP, lists
 	return b, nil
 }
@@ -197,6 +200,7 @@ func openStoreFile(ctx context.Context, path string) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.app.shared.events.bound(wholeAudit)
 	return b, nil
 }
 

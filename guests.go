@@ -10,8 +10,8 @@ import (
 // must not open or dial anything: `caddy validate` provisions too, beside a
 // Caddy that has the store open.
 //
-// A module of the namespace two_factor.sms is an sms.Sender; both kinds may
-// have the methods Start and Stop, see starter.
+// A module of the namespace two_factor.sms is an sms.Sender, and may be a runner
+// too; one of two_factor.mail is a mail.Sender.
 type StoreGuest interface {
 	// PoolKey names what Open connects to, and nothing else. Two guests of one
 	// key share one open store.

@@ -126,6 +126,20 @@ func (s *site) start(caddyfile, upstream string) {
 		if err := caddy.Stop(); err != nil {
 			s.t.Errorf("stopping caddy: %v", err)
 		}
+		closed(s.t)
+	})
+}
+
+// closed waits until nothing writes any more to the files of what was stopped: the
+// store closes behind Caddy's back, once the last request has given it back.
+func closed(t *testing.T) {
+	t.Helper()
+	waitFor(t, "store and audit log are closed", func() bool {
+		n := 0
+		for _, pool := range []*caddy.UsagePool{stores, auditLogs} {
+			pool.Range(func(_, _ any) bool { n++; return true })
+		}
+		return n == 0
 	})
 }
 

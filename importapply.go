@@ -84,21 +84,31 @@ func (im *importer) apply(ctx context.Context, r io.Reader) (importResult, []han
 		return result, nil, err
 	}
 	list := checkRows(rows, im.region, &bad)
-	put, changes, err := im.mergeAll(ctx, list, &result, &bad)
-	if err != nil {
-		return result, nil, fmt.Errorf("nothing was imported: %w", err)
+	for try := 1; ; try++ {
+		result = importResult{Instance: im.instance}
+		put, changes, err := im.mergeAll(ctx, list, &result, &bad)
+		if err != nil {
+			return result, nil, fmt.Errorf("nothing was imported: %w", err)
+		}
+		if err := bad.err(); err != nil {
+			return result, nil, err
+		}
+		if len(put) == 0 {
+			return result, nil, nil
+		}
+		err = im.parts.Store.PutAccounts(ctx, put)
+		switch {
+		case err == nil:
+			return result, changes, nil
+		case !errors.Is(err, store.ErrChanged) || try == importTries:
+			return result, nil, fmt.Errorf("nothing was imported: %w", err)
+		}
 	}
-	if err := bad.err(); err != nil {
-		return result, nil, err
-	}
-	if len(put) == 0 {
-		return result, nil, nil
-	}
-	if err := im.parts.Store.PutAccounts(ctx, put); err != nil {
-		return result, nil, fmt.Errorf("nothing was imported: %w", err)
-	}
-	return result, changes, nil
 }
+
+// importTries is how often an import is made anew where an account has changed since
+// it was read.
+const importTries = 5
 
 // mergeAll returns the accounts that change with an event for each, and notes
 // rows that do not go together with what the store has.
@@ -122,6 +132,10 @@ func (im *importer) mergeAll(ctx context.Context, list []importAccount, result *
 			continue
 		}
 		a, done, err := im.merge(ctx, row)
+		if errors.Is(err, errNoTeam) {
+			bad.add(row.line, columnOwner, "an owner needs a team")
+			continue
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("line %d: %w", row.line, err)
 		}
@@ -153,7 +167,7 @@ func (r *importResult) count(row importAccount, a account.Account, done outcome)
 	if row.totp != nil && row.totp.weak {
 		r.Weak = append(r.Weak, row.line)
 	}
-	if len(a.Factors) == 0 {
+	if !a.HasFactor() {
 		if r.WithoutFactor++; len(r.FirstWithout) < maxFirstNames {
 			r.FirstWithout = append(r.FirstWithout, a.Name)
 		}
@@ -214,27 +228,53 @@ func (im *importer) merge(ctx context.Context, row importAccount) (account.Accou
 		a = account.Account{Instance: im.instance, ID: row.id, Created: im.now}
 	}
 	a.Name = row.name
-	if row.aliases != nil {
-		a.Aliases = *row.aliases
-	}
-	if row.mail != nil {
-		a.Mail = *row.mail
-	}
-	if row.group != nil {
-		a.Group = *row.group
+	if err := row.fill(&a); err != nil {
+		return old, unchanged, err
 	}
 	if a.Factors, err = im.factors(row, old); err != nil {
 		return old, unchanged, err
 	}
+	a.DropIdleRecovery()
 	if known && reflect.DeepEqual(normal(a), normal(old)) {
 		return old, unchanged, nil
 	}
 	a.Updated = im.now
+	// What happens meanwhile must not be undone: a factor that the user adds, a
+	// suspension.
+	a.Was = &account.Account{}
 	if known {
+		a.Was = &old
 		return a, changed, nil
 	}
 	return a, created, nil
 }
+
+// fill writes what the row says of the account besides its name and its factors.
+// An owner without a team is an error. Who moves to another team owns it only if the
+// row says so, and no number of the old one's owner is left.
+func (row importAccount) fill(a *account.Account) error {
+	if row.team != nil && *row.team != "" && account.TeamKey(a.Team) != account.TeamKey(*row.team) {
+		a.Owner, a.Proposed = false, nil
+	}
+	if row.aliases != nil {
+		a.Aliases = *row.aliases
+	}
+	for _, field := range []struct{ from, to *string }{{row.mail, &a.Mail}, {row.group, &a.Group}, {row.team, &a.Team}, {row.language, &a.Language}} {
+		if field.from != nil {
+			*field.to = *field.from
+		}
+	}
+	if row.owner != nil {
+		a.Owner = *row.owner
+	}
+	if a.Owner && a.Team == "" {
+		return errNoTeam
+	}
+	return nil
+}
+
+// errNoTeam is an account that is to be what it cannot be.
+var errNoTeam = inputErrorf("%s: an owner needs a team", columnOwner)
 
 // normal drops the difference between no list and an empty one.
 func normal(a account.Account) account.Account {

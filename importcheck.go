@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/text/language"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
@@ -19,6 +20,7 @@ const (
 	maxImportAliases = 16
 	maxImportMail    = 254
 	maxImportGroup   = 128
+	maxLanguage      = 35 // of characters, RFC 5646, section 4.4.1
 )
 
 // importAccount is a row that was checked by itself. A nil field is one that
@@ -31,7 +33,11 @@ type importAccount struct {
 	phone   *string
 	mail    *string
 	group   *string
-	totp    *importTOTP
+	team    *string
+	owner   *bool
+	// language is a BCP 47 tag in its usual form.
+	language *string
+	totp     *importTOTP
 	// bad says that something is wrong with the row.
 	bad bool
 }
@@ -90,15 +96,46 @@ func checkRow(bad *importError, row importRow, region string) importAccount {
 		}
 		a.mail = &v
 	}
-	if v, ok := row.get(columnGroup); ok {
-		if len(v) > maxImportGroup || !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {
-			fail(columnGroup, "want at most %d bytes of text without control characters", maxImportGroup)
+	for column, field := range map[string]**string{columnGroup: &a.group, columnTeam: &a.team} {
+		if v, ok := row.get(column); ok {
+			if !isGroupName(v) {
+				fail(column, "want at most %d bytes of text without control characters", maxImportGroup)
+			}
+			*field = &v
 		}
-		a.group = &v
 	}
+	checkMember(fail, &a, row)
 	a.totp = checkTOTP(fail, row)
 	return a
 }
+
+// isGroupName reports whether a group or a team may be called so.
+func isGroupName(s string) bool {
+	return len(s) <= maxImportGroup && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// checkMember reads whether the user is the owner of the team, and the language.
+func checkMember(fail func(column, format string, args ...any), a *importAccount, row importRow) {
+	if v, ok := row.get(columnOwner); ok {
+		owner, known := ownerWords[strings.ToLower(v)]
+		if !known {
+			fail(columnOwner, "want yes or no")
+		}
+		a.owner = &owner
+	}
+	if v, ok := row.get(columnLanguage); ok {
+		tag, err := language.Parse(v)
+		if v != "" && (err != nil || len(v) > maxLanguage) {
+			fail(columnLanguage, "want a language tag such as de or pt-BR")
+		} else if v != "" {
+			v = tag.String()
+		}
+		a.language = &v
+	}
+}
+
+// ownerWords are what may stand in the column owner.
+var ownerWords = map[string]bool{"yes": true, "true": true, "1": true, "no": false, "false": false, "0": false, "": false}
 
 // checkNames notes a name that another row has too.
 func checkNames(bad *importError, names map[string]int, a importAccount) {

@@ -27,6 +27,9 @@ const (
 	columnPhone     = "phone"
 	columnMail      = "mail"
 	columnGroup     = "group"
+	columnTeam      = "team"
+	columnOwner     = "owner"
+	columnLanguage  = "language"
 	columnSecret    = "totp_secret"
 	columnAlgorithm = "totp_algorithm"
 	columnDigits    = "totp_digits"
@@ -35,7 +38,7 @@ const (
 
 var importColumns = []string{
 	columnUser, columnAliases, columnPhone, columnMail, columnGroup,
-	columnSecret, columnAlgorithm, columnDigits, columnPeriod,
+	columnTeam, columnOwner, columnLanguage, columnSecret, columnAlgorithm, columnDigits, columnPeriod,
 }
 
 // importRow is one row of an import as it was written. A column that is not in

@@ -94,14 +94,14 @@ func (o *jsonObject) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// jsonCell is a cell of a JSON import: a text, a number, a list of texts for
-// the aliases, or null for a cell that is not there.
+// jsonCell is a cell of a JSON import: a text, a number, true or false, a list of
+// texts for the aliases, or null for a cell that is not there.
 type jsonCell struct {
 	text    string
 	present bool
 }
 
-// UnmarshalJSON takes a text, a number, a list of texts or null.
+// UnmarshalJSON takes a text, a number, true, false, a list of texts or null.
 func (c *jsonCell) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
@@ -111,6 +111,9 @@ func (c *jsonCell) UnmarshalJSON(data []byte) error {
 	switch data[0] {
 	case '"':
 		return json.Unmarshal(data, &c.text)
+	case 't', 'f':
+		c.text = string(data)
+		return nil
 	case '[':
 		if err := json.Unmarshal(data, &list); err != nil {
 			return errors.New("a list may hold texts only")
@@ -120,7 +123,7 @@ func (c *jsonCell) UnmarshalJSON(data []byte) error {
 	default:
 		n, err := strconv.Atoi(string(data))
 		if err != nil {
-			return errors.New("a value is neither a text nor a whole number nor a list of texts")
+			return errors.New("a value is neither a text nor a whole number nor true or false nor a list of texts")
 		}
 		c.text = strconv.Itoa(n)
 		return nil

@@ -8,7 +8,9 @@ var otherWords = map[string]string{
 	"alias": columnAliases, "names": columnAliases,
 	"telephone": columnPhone, "tel": columnPhone, "mobile": columnPhone, "cell": columnPhone, "number": columnPhone, "telefon": columnPhone, "handy": columnPhone,
 	"email": columnMail, "e-mail": columnMail, "e_mail": columnMail, "mail_address": columnMail,
-	"team": columnGroup, "department": columnGroup, "company": columnGroup, "gruppe": columnGroup,
+	"department": columnGroup, "role": columnGroup, "gruppe": columnGroup,
+	"company": columnTeam, "customer": columnTeam, "tenant": columnTeam, "organisation": columnTeam, "organization": columnTeam, "firma": columnTeam,
+	"lang": columnLanguage, "locale": columnLanguage, "sprache": columnLanguage,
 	"totp": columnSecret, "secret": columnSecret, "seed": columnSecret, "otp_secret": columnSecret,
 	"algorithm": columnAlgorithm, "digits": columnDigits, "period": columnPeriod,
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
 
 // instances are the handler instances of a config, by name.
@@ -72,6 +73,14 @@ func (i *instances) gate(name string) *handler.Gate {
 		if g.Instance == name {
 			return g
 		}
+	}
+	return nil
+}
+
+// pages are those of an instance; nil if there is none.
+func (i *instances) pages(name string) *page.Set {
+	if g := i.gate(name); g != nil {
+		return g.Pages
 	}
 	return nil
 }

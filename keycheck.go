@@ -91,12 +91,12 @@ func (s *shared) checkKeys(ctx context.Context, check keyCheck, ring *seal.Ring,
 	}
 	if len(check.Keys) == 0 {
 		// The list of keys may have been lost.
-		a, err := firstWithFactor(ctx, open)
+		a, f, err := firstWithFactor(ctx, open)
 		if err != nil {
 			return err
 		}
 		if a != nil {
-			if err := opensFactor(a, ring); err != nil {
+			if err := opensFactor(a, f, ring); err != nil {
 				return fmt.Errorf("the keys of this config (%s) are not those that the store's data was written with: put those back, behind the newest; nothing was changed: %w", s.keySource(), err)
 			}
 		}
@@ -124,21 +124,23 @@ func (s *shared) wrongKeys(names []string) error {
 		strings.Join(names, ", "), s.keySource(), s.guest.KeyCheckPlace())
 }
 
-// firstWithFactor returns the first account that has a factor, or nil.
-func firstWithFactor(ctx context.Context, open store.Store) (*account.Account, error) {
+// firstWithFactor returns the first account that has a factor with a secret, which
+// recovery codes have not, and the factor; nil if there is none.
+func firstWithFactor(ctx context.Context, open store.Store) (*account.Account, *account.Factor, error) {
 	for a, err := range open.ListAccounts(ctx, "") {
 		if err != nil {
-			return nil, fmt.Errorf("reading the accounts: %w", err)
+			return nil, nil, fmt.Errorf("reading the accounts: %w", err)
 		}
-		if len(a.Factors) > 0 {
-			return &a, nil
+		for i := range a.Factors {
+			if len(a.Factors[i].Secret) > 0 {
+				return &a, &a.Factors[i], nil
+			}
 		}
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
-func opensFactor(a *account.Account, ring *seal.Ring) error {
-	f := a.Factors[0]
+func opensFactor(a *account.Account, f *account.Factor, ring *seal.Ring) error {
 	_, err := challenge.OpenFactorSecret(sealer{ring}, a.Instance, a.ID, f.ID, f.Kind, f.Secret, time.Now())
 	return err
 }

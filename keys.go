@@ -95,7 +95,7 @@ func (s *shared) mayMakeKey(ctx context.Context, check keyCheck, open store.Stor
 	if s.existing {
 		return fmt.Errorf("there is no key in %s: start Caddy once, which makes it, or name the config that has it", keyFile(s.keyDir))
 	}
-	a, err := firstWithFactor(ctx, open)
+	a, _, err := firstWithFactor(ctx, open)
 	if err != nil {
 		return err
 	}

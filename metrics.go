@@ -24,6 +24,7 @@ var (
 	metricCancel = counter("challenges_cancelled_total", "Challenges that the person cancelled.", "instance")
 	metricCodes  = counter("codes_checked_total", "Codes that were entered, by what they were worth.", "instance", "factor", "result")
 	metricSends  = counter("codes_sent_total", "Codes that were to be sent, by what became of them.", "instance", "result")
+	metricNotice = counter("notices_total", "Attempts to tell a user of a change by mail or text: taken by the server, failed for good, or unknown, which a mail is tried again after.", "instance", "result")
 	metricPages  = counter("pages_total", "Requests that were answered by a page or a problem document of the gateway's own, by what it says.", "instance", "message")
 	metricRefuse = counter("refusals_total", "Requests that were refused for what they are: a blocked route, a path with two readings, a form of another site.", "instance", "reason")
 	metricCookie = counter("cookies_withheld_total", "Cookies of the app that were kept back.", "instance", "reason")
@@ -41,7 +42,7 @@ var (
 
 // collectors are all of them.
 var collectors = []*prometheus.CounterVec{
-	metricLogins, metricAssess, metricSignal, metricOpened, metricCancel, metricCodes, metricSends, metricPages, metricRefuse, metricCookie,
+	metricLogins, metricAssess, metricSignal, metricOpened, metricCancel, metricCodes, metricSends, metricNotice, metricPages, metricRefuse, metricCookie,
 	metricSusp, metricResume, metricEnded, metricStream, metricDevice, metricStore, metricImport, metricAdmin, metricAudit,
 	metricGeo,
 }
@@ -115,6 +116,8 @@ func count(e *handler.Event) {
 		metricCancel.WithLabelValues(e.Instance).Inc()
 	case handler.CodeSent:
 		metricSends.WithLabelValues(e.Instance, result).Inc()
+	case handler.NoticeSent:
+		metricNotice.WithLabelValues(e.Instance, result).Inc()
 	case handler.PageShown:
 		metricPages.WithLabelValues(e.Instance, result).Inc()
 	case handler.Refused:
@@ -139,13 +142,23 @@ func count(e *handler.Event) {
 		metricDevice.WithLabelValues(e.Instance, "stolen").Inc()
 	case handler.StoreFailed:
 		metricStore.WithLabelValues(e.Instance).Inc()
-	case handler.UserCreated:
-		metricImport.WithLabelValues(e.Instance, "new").Inc()
-	case handler.UserUpdated:
-		metricImport.WithLabelValues(e.Instance, "changed").Inc()
+	case handler.UserCreated, handler.UserUpdated:
+		countImported(e)
 	case handler.OperatorActed:
 		metricAdmin.WithLabelValues(result).Inc()
 	}
+}
+
+// countImported counts an account that an import has made or changed.
+func countImported(e *handler.Event) {
+	if e.Result != handler.Imported {
+		return
+	}
+	what := "new"
+	if e.Kind == handler.UserUpdated {
+		what = "changed"
+	}
+	metricImport.WithLabelValues(e.Instance, what).Inc()
 }
 
 // countDecision counts a decision and what it rests on.

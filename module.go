@@ -68,8 +68,14 @@ type Handler struct {
 	// UnknownUser is what becomes of a right password of a user without an
 	// account here: "refuse" (the default), "allow" or "enrol".
 	UnknownUser string `json:"unknown_user,omitempty"`
+	// Enrolment says how people come to a second factor of their own, and what
+	// they may change of it. Default: nobody is asked to.
+	Enrolment *handler.Enrolment `json:"enrolment,omitempty"`
 	// Policy says when a code is asked for. Default: the preset unfamiliar.
 	Policy *handler.Policy `json:"policy,omitempty"`
+	// Pages is how the gateway's own pages look. Default: the house style, with
+	// the host for a name.
+	Pages *Pages `json:"pages,omitempty"`
 	// Mode is "enforce" (the default) or "observe".
 	Mode string `json:"mode,omitempty"`
 	// Prefix is the reserved path prefix of the gateway's own pages, as the

@@ -88,7 +88,7 @@ func TestAccountsSayWhereNoRoomIsLeft(t *testing.T) {
 
 func TestACommandThatThereIsNotIsAnError(t *testing.T) {
 	for args, want := range map[string]string{
-		"nonsense":      `there is no command two-factor "nonsense": there are accounts, devices, explain, import, report, revoke`,
+		"nonsense":      `there is no command two-factor "nonsense": there are accounts, activate, allow-off, audit, demand, devices, erase, exempt, explain, export-data, import, invite, report, reset`,
 		"acounts":       "did you mean accounts?",
 		"nonsense x --": "there is no command",
 	} {

@@ -15,8 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-twofactor/caddy-twofactor/account"
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
-	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
 
 // The defaults of a handler.
@@ -46,9 +46,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	// Before anything else is loaded: afterwards Caddy names the logger after
 	// what was loaded last.
 	logger := ctx.Logger()
-	if err := h.refuseLater(); err != nil {
-		return err
-	}
 	given, err := json.Marshal(h)
 	if err != nil {
 		return fmt.Errorf("two_factor: %w", err)
@@ -80,7 +77,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		AppSessionMax: time.Duration(h.AppSessionMax),
 		RememberFor:   h.Policy.RememberFor(),
 		Pending:       pendingLife, Idle: verifiedIdle, Absolute: verifiedLife,
-		Policy: h.Policy, Places: app.places(), Agents: app.agents, Retention: app.retention(), Logger: logger.With(zap.String("instance", h.Name)), Clock: time.Now, Rand: rand.Reader,
+		Enrolment: *h.Enrolment,
+		Policy:    h.Policy, Places: app.places(), Agents: app.agents, Retention: app.retention(), Logger: logger.With(zap.String("instance", h.Name)), Clock: time.Now, Rand: rand.Reader,
 		Lease: func() (handler.Lease, error) { return app.shared.requestLease() }, Recorder: app.shared.events,
 	}
 	if err := h.loadMatchers(ctx, &config); err != nil {
@@ -89,31 +87,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.loadPolicies(ctx, config.Places); err != nil {
 		return fmt.Errorf("two_factor: %w", err)
 	}
-	if config.Pages, err = page.New(page.Options{}); err != nil {
-		return fmt.Errorf("two_factor: pages: %w", err)
+	if config.Pages, err = h.Pages.load(); err != nil {
+		return fmt.Errorf("two_factor: %w", err)
 	}
 	h.warnOfWeakNo(logger)
 	if h.gate, err = handler.New(config); err != nil {
 		return fmt.Errorf("two_factor: %w", err)
 	}
 	app.instances.add(h.gate)
-	return nil
-}
-
-// refuseLater refuses what the grammar has and this version does not do: a
-// setting that is taken and does nothing would be a door left open.
-func (h *Handler) refuseLater() error {
-	later := []struct {
-		name string
-		set  bool
-	}{
-		{"unknown_user enrol", h.UnknownUser == "enrol"},
-	}
-	for _, l := range later {
-		if l.set {
-			return fmt.Errorf("two_factor: %s is not in this version yet: remove it", l.name)
-		}
-	}
 	return nil
 }
 
@@ -150,6 +131,9 @@ func (h *Handler) setDefaults() {
 	}
 	if h.Policy == nil {
 		h.Policy = new(handler.Policy)
+	}
+	if h.Enrolment == nil {
+		h.Enrolment = new(handler.Enrolment)
 	}
 	if h.UnknownUser == "" {
 		h.UnknownUser = string(handler.RefuseUnknown)
@@ -247,6 +231,10 @@ func (h *Handler) check() error {
 	}
 	switch h.UnknownUser {
 	case "refuse":
+	case "enrol":
+		if err := h.checkEnrol(); err != nil {
+			return err
+		}
 	case "allow":
 		if err := h.checkAllow(); err != nil {
 			return err
@@ -259,6 +247,9 @@ func (h *Handler) check() error {
 	default:
 		return fmt.Errorf("two_factor: mode is enforce or observe, not %s", clip(h.Mode))
 	}
+	if err := checkEnrolment(h.Enrolment); err != nil {
+		return fmt.Errorf("two_factor: enrolment: %w", err)
+	}
 	if len(h.ProtectRaw) == 0 {
 		return errors.New("two_factor: nothing is protected, so the second factor would guard nothing: say which requests need it, protect * for all")
 	}
@@ -268,14 +259,25 @@ func (h *Handler) check() error {
 	return nil
 }
 
+// checkEnrol sees to it that whoever is unknown is asked for a factor, and can be
+// known by one name (see checkAllow).
+func (h *Handler) checkEnrol() error {
+	if h.Enrolment.Mode != account.ModeRequired && h.Enrolment.Mode != account.ModeOffered {
+		return errors.New("two_factor: unknown_user enrol asks unknown users to add a factor, and enrolment says off: write enrolment required or offered too")
+	}
+	return h.checkNames("unknown_user enrol")
+}
+
 // checkAllow sees to it that whoever is unknown here is so by the name that the
 // app has for the user. An app takes one user by several names: by mail, with
 // an accent or without, in another case. By the letters that were typed, a user
 // with an account would pass without a code under the next of them.
-func (h *Handler) checkAllow() error {
+func (h *Handler) checkAllow() error { return h.checkNames("unknown_user allow") }
+
+func (h *Handler) checkNames(what string) error {
 	for i := range h.Logins {
 		if p := h.Logins[i].Proof; p == nil || p.User == nil {
-			return fmt.Errorf("two_factor: unknown_user allow needs to know whom the app has logged in, or a user with an account would pass without a code under another name of the same user: give login %d a proof that says who (proof <address> { user … })", i+1)
+			return fmt.Errorf("two_factor: %s needs to know whom the app has logged in, or a user with an account would pass without a code under another name of the same user: give login %d a proof that says who (proof <address> { user … })", what, i+1)
 		}
 	}
 	return nil
@@ -284,6 +286,14 @@ func (h *Handler) checkAllow() error {
 func validateLogin(l *handler.Login) error {
 	if (len(l.MatchRaw) == 0) == (l.Fields == nil) {
 		return errors.New("it is told by a matcher or by fields: give one of them")
+	}
+	if t := l.Team; t != nil {
+		if err := checkOneOf(t.From, handler.FromForm, handler.FromJSON, handler.FromQuery, handler.FromHeader, handler.FromPlaceholder); err != nil {
+			return fmt.Errorf("team: from %w, not %s", err, clip(t.From))
+		}
+		if err := checkSourceName(t.From, t.Name); err != nil {
+			return fmt.Errorf("team: %s %w", t.From, err)
+		}
 	}
 	yes, no := len(l.Yes) > 0, len(l.No) > 0
 	if p := l.Proof; p != nil {

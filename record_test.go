@@ -191,6 +191,11 @@ func (s *watched) tell() (secrets []string) {
 	return append(secrets, wrong...)
 }
 
+// ownKinds are those of TestRule29WhatPeopleAndOperatorsChangeIsWrittenDown.
+var ownKinds = []handler.Kind{
+	handler.FactorChange, handler.FactorFailed, handler.FactorConfirmed, handler.NotMeSaid, handler.DemandChanged, handler.NoticeSent, handler.UserDeleted,
+}
+
 func TestRule29EveryEventIsWrittenDownOnceWithoutASecret(t *testing.T) {
 	s := watch(t)
 	secrets := append(s.tell(), canaryRight, canaryWrong, canaryName, canarySession, canaryPhone, canaryTOTP)
@@ -220,7 +225,7 @@ func TestRule29EveryEventIsWrittenDownOnceWithoutASecret(t *testing.T) {
 		}
 	}
 	for _, info := range handler.Kinds() {
-		if info.Audited && seen[info.Kind] == 0 {
+		if info.Audited && seen[info.Kind] == 0 && !slices.Contains(ownKinds, info.Kind) {
 			t.Errorf("nothing of the test brought about %s: %v", info.Kind, seen)
 		}
 		if !info.Audited && seen[info.Kind] > 0 {

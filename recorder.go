@@ -44,6 +44,12 @@ func (r *recorder) release() error {
 	return errors.Join(releaseAudit(r.audit), releaseAudit(r.attempts))
 }
 
+// bound sets how much is kept, from the next line on.
+func (r *recorder) bound(b auditBounds) {
+	r.audit.file.next.Store(&b)
+	r.attempts.file.next.Store(&b)
+}
+
 // begin notes that a config has started.
 func (r *recorder) begin(logger *zap.Logger, now time.Time) {
 	logger = logger.Named("audit")

@@ -13,6 +13,8 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/challenge"
 	"github.com/caddy-twofactor/caddy-twofactor/handler"
 	"github.com/caddy-twofactor/caddy-twofactor/internal/seal"
+	"github.com/caddy-twofactor/caddy-twofactor/mail"
+	"github.com/caddy-twofactor/caddy-twofactor/page"
 	"github.com/caddy-twofactor/caddy-twofactor/sms"
 )
 
@@ -26,14 +28,17 @@ type shared struct {
 	logger  *zap.Logger
 	guest   StoreGuest
 	senders []sms.Sender
-	ring    *seal.Ring // nil if the config has no keys
+	// mailer sends notices; nil if nothing does.
+	mailer mail.Sender
+	ring   *seal.Ring // nil if the config has no keys
 	// keyDir is where the key file is if it has none.
 	keyDir string
 	// existing refuses a store that was never started with Caddy.
 	existing bool
 
-	// events tells the metrics and the audit log what happens.
+	// events tells the metrics and the audit log what happens; audit bounds it.
 	events *recorder
+	audit  auditBounds
 
 	gate   gate
 	ending sync.Once
@@ -43,10 +48,12 @@ type shared struct {
 	parts   atomic.Pointer[handler.Parts]
 
 	running []runner
+	// courier delivers notices; nil if it does not run.
+	courier *courier
 }
 
 // newShared takes a reference to the store, which close gives back.
-func newShared(guest StoreGuest, senders []sms.Sender, ring *seal.Ring, logger *zap.Logger) (*shared, error) {
+func newShared(guest StoreGuest, senders []sms.Sender, mailer mail.Sender, ring *seal.Ring, logger *zap.Logger) (*shared, error) {
 	pooled, err := acquireStore(guest)
 	if err != nil {
 		return nil, err
@@ -56,16 +63,18 @@ func newShared(guest StoreGuest, senders []sms.Sender, ring *seal.Ring, logger *
 		return nil, errors.Join(err, releaseStore(guest))
 	}
 	s := &shared{
-		logger: logger, guest: guest, senders: senders, ring: ring, keyDir: dataDir(), pooled: pooled,
-		events: events,
+		logger: logger, guest: guest, senders: senders, mailer: mailer, ring: ring, keyDir: dataDir(), pooled: pooled,
+		events: events, audit: defaultAudit,
 	}
 	s.gate.drained = func() { go s.shut() }
 	return s, nil
 }
 
-// start opens what must be open and starts the guests that run something.
-func (s *shared) start() error {
-	if _, err := s.open(context.Background()); err != nil {
+// start opens what must be open, starts the guests that run something, and the
+// courier of notices, which asks pages for those of an instance.
+func (s *shared) start(pages func(instance string) *page.Set) error {
+	parts, err := s.open(context.Background())
+	if err != nil {
 		return err
 	}
 	for _, sender := range s.senders {
@@ -79,12 +88,24 @@ func (s *shared) start() error {
 		}
 		s.running = append(s.running, g)
 	}
+	s.events.bound(s.audit)
 	s.events.begin(s.logger, time.Now())
+	if s.mailer != nil || s.sender() != nil {
+		s.courier = &courier{
+			parts: parts, mailer: s.mailer, texter: s.sender(), pages: pages, events: s.events, logger: s.logger,
+			clock: time.Now, told: &s.pooled.told,
+		}
+		s.courier.start()
+	}
 	return nil
 }
 
 func (s *shared) stop() error {
 	var errs []error
+	if s.courier != nil {
+		s.courier.stop()
+		s.courier = nil
+	}
 	for _, g := range s.running {
 		errs = append(errs, g.End())
 	}
@@ -124,11 +145,11 @@ func (s *shared) open(ctx context.Context) (*handler.Parts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking the store for its epoch: %w", err)
 	}
-	challenges, err := challenge.New(challenge.Config{Store: open, Sealer: sealer{ring}, Sender: s.sender(), Logger: s.logger, Sent: handler.RecordSends(s.events)})
+	challenges, err := challenge.New(challenge.Config{Store: open, Enrolments: open, Sealer: sealer{ring}, Sender: s.sender(), Logger: s.logger, Sent: handler.RecordSends(s.events)})
 	if err != nil {
 		return nil, fmt.Errorf("challenges: %w", err)
 	}
-	parts := &handler.Parts{Store: open, Ring: ring, Challenges: challenges, Epoch: epoch}
+	parts := &handler.Parts{Store: open, Ring: ring, Challenges: challenges, Mails: s.mailer != nil, Epoch: epoch}
 	s.parts.Store(parts)
 	return parts, nil
 }

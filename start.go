@@ -4,10 +4,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/handler"
 	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
 
@@ -24,6 +27,9 @@ func (a *App) warnAtStart() {
 				commandHere("accounts", name))
 			continue
 		}
+		if parts != nil && a.shared.mailer == nil && hasFactors(a.ctx, parts.Store, a.instances.gate(name)) {
+			log.Warn("no mail server is configured, so that users are not told when somebody changes their second factor or has their password: name one in the global options, two_factor { mail { server … } }")
+		}
 		if parts == nil || !isWithoutAccounts(a.ctx, parts.Store, name) {
 			continue
 		}
@@ -33,6 +39,21 @@ func (a *App) warnAtStart() {
 		}
 		log.Warn(what + "; write your users to a file and import them with: " + commandHere("import users.csv", name))
 	}
+}
+
+// hasFactors reports whether users of an instance have second factors, or are
+// asked to add one.
+func hasFactors(ctx context.Context, s store.Accounts, g *handler.Gate) bool {
+	e := &g.Enrolment
+	if e.Mode != account.ModeOff || slices.ContainsFunc(e.Rules, func(r handler.EnrolmentRule) bool { return r.Mode != account.ModeOff }) {
+		return true
+	}
+	for a, err := range s.ListAccounts(ctx, g.Instance) {
+		if err == nil && a.HasFactor() {
+			return true
+		}
+	}
+	return false
 }
 
 // isWithoutAccounts reports whether an instance certainly has no account.

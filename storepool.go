@@ -22,6 +22,9 @@ type pooledStore struct {
 
 	mu   sync.Mutex
 	open store.Store
+
+	// told are the users who were told of wrong codes; see courier.
+	told toldUsers
 }
 
 // get opens the store, or returns the one that is open.

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
+	"github.com/caddy-twofactor/caddy-twofactor/challenge"
 	"github.com/caddy-twofactor/caddy-twofactor/page"
 )
 
@@ -40,6 +41,9 @@ func (v *visit) language() page.Lang {
 // refuse answers with a page or a problem document in words. An error is
 // logged; where it is the store's, the answer says so.
 func (v *visit) refuse(m page.Message, err error) error {
+	if errors.Is(err, challenge.ErrBusy) {
+		m = page.TooBusy // The store is well.
+	}
 	var unread *unreadBody
 	if errors.As(err, &unread) {
 		return unread.answer() // Nobody is refused for what could not be read.

@@ -116,6 +116,9 @@ func (v *visit) callAPI(name string) error {
 	if v.pending() && !v.isNamed(call) {
 		return v.refuse(page.NewerSignIn, nil)
 	}
+	if name == "cancel" && v.waitsForEnrolment() {
+		return v.apiCancel(&account.Challenge{ID: call.Challenge, Purpose: account.PurposeEnrolment})
+	}
 	return v.inChallenge(call.Challenge, func(ch account.Challenge, acc account.Account) error {
 		return v.callChallenge(name, call, ch, acc)
 	})
@@ -201,7 +204,7 @@ func (v *visit) apiState() error {
 		s.State = "suspended"
 	case v.pending():
 		s.State, s.User = "pending", v.session.User
-		if ch, acc, err := v.openChallenge(); err == nil {
+		if ch, acc, err := v.openChallenge(); err == nil || errors.Is(err, errEnrolling) {
 			s.Challenges = append(s.Challenges, v.apiChallenge(&ch, &acc))
 		}
 	case v.verified():
@@ -231,7 +234,7 @@ func (v *visit) apiStepUps() []apiChallenge {
 func (v *visit) apiChallenge(ch *account.Challenge, acc *account.Account) apiChallenge {
 	c := apiChallenge{
 		ID: ch.ID, Purpose: string(ch.Purpose), State: string(ch.State), Action: ch.Action,
-		Page: v.pageOf(ch, "challenge", "", ""), Expires: ch.Expires, MayRemember: ch.Remember, Factors: []apiFactor{},
+		Page: v.pageOf(ch, pageOfChallenge(ch), "", ""), Expires: ch.Expires, MayRemember: ch.Remember, Factors: []apiFactor{},
 	}
 	for _, id := range ch.Factors {
 		view, err := v.parts.Challenges.View(ch, acc, id, v.now)
@@ -241,6 +244,14 @@ func (v *visit) apiChallenge(ch *account.Challenge, acc *account.Account) apiCha
 		c.Factors = append(c.Factors, apiFactorOf(id, view))
 	}
 	return c
+}
+
+// pageOfChallenge is the name of the page that leads on.
+func pageOfChallenge(ch *account.Challenge) string {
+	if ch.Purpose == account.PurposeEnrolment {
+		return pageEnrol
+	}
+	return "challenge"
 }
 
 func apiFactorOf(id string, view challenge.View) apiFactor {

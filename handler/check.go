@@ -59,7 +59,7 @@ func (v *visit) check(code, factor string, remember bool) error {
 	}
 	request := challenge.CheckRequest{
 		Challenge: ch.ID, Session: v.sessionID, Account: &acc, Factor: factor, Input: code, Next: next,
-		Learn: v.g.lessonOf(&ch),
+		Learn: v.g.lessonOf(&ch), Failed: v.failedNotice(&ch, &acc), Notices: v.usedNotice(&acc, factor),
 	}
 	device := ""
 	if remember = remember && ch.Remember && v.g.RememberFor > 0; remember {
@@ -77,16 +77,7 @@ func (v *visit) check(code, factor string, remember bool) error {
 		if remember {
 			v.remembered(request.Device, &acc, device)
 		}
-		held, err := v.openHold(r.Hold)
-		if err != nil {
-			v.recordLost(&r.Session)
-			return v.refuse(page.HoldLost, err)
-		}
-		if r.Session.State == account.StateAgain {
-			v.setOwn(v.w.Header(), token)
-			return v.signInOnceMore(held.Back)
-		}
-		return v.release(ctx, held, r.Session, token)
+		return v.releaseHold(ctx, r.Hold, r.Session, token)
 	case challenge.AlreadyUsed:
 		return v.refuse(page.AlreadyUsed, nil)
 	case challenge.Gone:
@@ -144,6 +135,9 @@ func (v *visit) openChallenge() (account.Challenge, account.Account, error) {
 	if err != nil {
 		return ch, account.Account{}, err
 	}
+	if ch.Purpose == account.PurposeEnrolment && ch.State == account.ChallengeOpen {
+		return ch, account.Account{}, errEnrolling
+	}
 	if ch.State != account.ChallengeOpen || ch.Session != v.sessionID || len(ch.Factors) == 0 {
 		return ch, account.Account{}, store.ErrNotFound
 	}
@@ -154,6 +148,12 @@ func (v *visit) openChallenge() (account.Challenge, account.Account, error) {
 // challengeGone says why a challenge cannot be answered that was open a moment
 // ago: another submit or tab may have been faster.
 func (v *visit) challengeGone(err error) error {
+	if errors.Is(err, errEnrolling) {
+		if v.wantsPage() {
+			return v.redirect(v.g.Prefix + pageEnrol)
+		}
+		return v.refuse(page.EnrolmentNeeded, nil)
+	}
 	if !errors.Is(err, store.ErrNotFound) {
 		return v.refuse(page.StoreUnavailable, err)
 	}

@@ -27,6 +27,10 @@ type Login struct {
 	// Proof is a page that the gateway asks the app for, to see whether the
 	// session is logged in and as whom.
 	Proof *Proof `json:"proof,omitempty"`
+	// Team is where the name of the team stands that the user belongs to, if the
+	// app has checked it: what is asked before the yes is the client's word. One
+	// that the proof says goes before it.
+	Team *UserSource `json:"team,omitempty"`
 	// TokenJSON is the dotted path of the script's token in a JSON answer.
 	TokenJSON string `json:"token_json,omitempty"`
 	// ScriptAnswer is what a login by script gets while its answer is held.
@@ -58,7 +62,7 @@ const (
 	FromPlaceholder = "placeholder"
 )
 
-// UserSource says where a login carries the user name.
+// UserSource says where a login carries the name of the user, or of the team.
 type UserSource struct {
 	// From is form, json, query, header, basic or placeholder.
 	From string `json:"from"`
@@ -122,11 +126,14 @@ type Proof struct {
 	// User says how the page says who is logged in. If it is set, that name is
 	// the account.
 	User *ProofUser `json:"user,omitempty"`
+	// Team says how the page says which team the user belongs to, in the same way.
+	Team *ProofUser `json:"team,omitempty"`
 	// Language is the Accept-Language of the request. Default: en.
 	Language string `json:"language,omitempty"`
 }
 
-// ProofUser says how a page says who is logged in. One field is set.
+// ProofUser says how a page says who is logged in, or of which team. One field is
+// set.
 type ProofUser struct {
 	// JSON is the dotted path of the name in a JSON body.
 	JSON string `json:"json,omitempty"`
@@ -197,7 +204,7 @@ type IdentityHeader struct {
 	Name string `json:"name"`
 	// Value is what it says: user (the name that the app was given), account (the
 	// key of the account here, the same for all spellings of a name), factor
-	// (totp or phone), factor_time (when its code was entered, RFC 3339 in UTC) or
+	// (totp, phone or recovery), factor_time (when its code was entered, RFC 3339 in UTC) or
 	// score (the points of the login's assessment). Of a user or an account, all
 	// but printable ASCII is percent-encoded as UTF-8, and so are % itself and
 	// blanks at the ends; one with control characters, or longer than 1,024

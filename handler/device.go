@@ -140,6 +140,9 @@ func (a *attempt) tellStolen(acc *account.Account, d *account.Device) {
 	a.g.Logger.Warn("an old token of a remembered browser came back after a right password, so there is a copy of it; it is forgotten: "+
 		"unless the user has restored or copied the data of a browser, have the password changed and end all sessions with caddy two-factor revoke",
 		zap.String("user", acc.Name), zap.String("device", d.ID.String()), zap.String("client_ip", a.clientIP()), zap.String("last_client_ip", d.ClientIP))
+	ctx, cancel := a.ctx()
+	defer cancel()
+	a.tell(ctx, acc.ID, a.noticeTo(NoticeStolen, acc, acc.Name))
 	a.record(Event{Kind: TokenReused, Result: OfDevice, User: acc.Name, Account: acc.ID, Detail: d.ID.String()})
 }
 

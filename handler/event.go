@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caddy-twofactor/caddy-twofactor/account"
@@ -190,11 +191,11 @@ type KindInfo struct {
 
 // Kinds returns all kinds of events, in the order of the documentation.
 func Kinds() []KindInfo {
-	return []KindInfo{
+	return slices.Concat([]KindInfo{
 		{LoginAssessed, Info, true, []Result{Result(policy.Allow), Result(policy.Challenge), Result(policy.Deny)},
 			"a right password was assessed, with verdict, score and signals"},
-		{ChallengeOpened, Info, true, []Result{Opened, ForStepUp, Waiting},
-			"the app's answer is held and a code is asked for; `step_up`: a route asks for a fresh one, and `detail` is its action; `waiting`: a script, a frame or an image met such a route, and the next page asks"},
+		{ChallengeOpened, Info, true, []Result{Opened, ForStepUp, Waiting, ForEnrolment},
+			"the app's answer is held and a code is asked for; `enrolment`: a factor is asked for, and `detail` says how much; `step_up`: a route asks for a fresh one, and `detail` is its action; `waiting`: a script, a frame or an image met such a route, and the next page asks"},
 		{CodeSent, Info, true, []Result{SendTaken, SendFailed, SendUnknown, SendRefused},
 			"a text went to the provider, which took it or not; `unknown`: nobody knows; `refused`: none was sent, and `detail` says why"},
 		{ChallengePassed, Info, true, []Result{Right},
@@ -221,26 +222,27 @@ func Kinds() []KindInfo {
 			"a new login suspended the browser's session"},
 		{SessionResumed, Info, true, []Result{NotPassed, StillTheirs},
 			"it goes on: the login did not pass, or a proof still names its user"},
-		{SessionExpired, Info, true, []Result{LoggedOut, Replaced, NotProved, NotPassed, BeyondCap, Revoked},
-			"a session ended: by logout, by a new login, by an operator (`revoked`), or since the app's session in it may be another user's"},
+		{SessionExpired, Info, true, []Result{LoggedOut, Replaced, NotProved, NotPassed, BeyondCap, Revoked, ByUser},
+			"a session ended: by logout, by a new login, by an operator (`revoked`), by its user on the page of sessions (`by_user`), or since the app's session in it may be another user's"},
 		{StreamClosed, Info, true, []Result{StreamEnded, StreamBlind},
 			"a WebSocket, a stream or a long transfer was closed, since its session ended, or the store could not say for 10 seconds whether it lives"},
 		{TokenCreated, Info, true, []Result{OfDevice},
 			"a right code had the browser remembered; `detail` is the beginning of the device's ID"},
 		{TokenRevoked, Info, true, []Result{OfDevice},
-			"an operator had a remembered browser forgotten; `detail` is the beginning of the device's ID"},
+			"an operator or the user had a remembered browser forgotten; `detail` is the beginning of the device's ID"},
 		{TokenReused, Critical, true, []Result{OfDevice},
 			"after a right password the browser came with an old token of a remembered one: there is a copy of it; the device is forgotten, and `detail` is the beginning of its ID"},
-		{UserCreated, Warn, true, []Result{Imported}, "an import made an account"},
-		{UserUpdated, Warn, true, []Result{Imported}, "an import changed an account"},
-		{OperatorActed, Warn, true, []Result{Imported, ImportRefused, Listed, Explained, SessionsRevoked, DevicesListed, DevicesForgotten},
-			"an operator imported or listed accounts, had a login of `user` explained, ended the sessions of `user`, or listed or forgot the remembered browsers; `detail` says by what"},
+		{UserCreated, Warn, true, []Result{Imported, ByOperator}, "an import, or an operator's command, made an account"},
+		{UserUpdated, Warn, true, []Result{Imported, ByOperator}, "an import, or an operator's command, changed an account"},
+		{UserDeleted, Warn, true, []Result{ByOperator}, "an operator erased an account, with all that the store knew of the user"},
+		{OperatorActed, Warn, true, operatorResults(),
+			"an operator did this, by a command or the admin API, to `user` if there is one; `detail` says by what, and what more there is to it"},
 		{SystemStarted, Warn, true, []Result{Done}, "Caddy started with this module"},
 		{SystemReloaded, Warn, true, []Result{Done}, "Caddy loaded another config"},
 		{SystemStopped, Warn, true, []Result{Done}, "Caddy stopped, or the module left the config"},
 		{PageShown, Info, false, pageResults(), ""},
 		{StoreFailed, Critical, false, []Result{Done}, ""},
-	}
+	}, ownKinds())
 }
 
 // loginResults are those of a login and of a code.
@@ -248,7 +250,7 @@ func loginResults() []Result {
 	list := []Result{WrongPassword}
 	for _, m := range []page.Message{
 		page.NotRecognised, page.UnknownUser, page.NoUsableFactor, page.Denied, page.LoginRunning,
-		page.BodyTooLarge, page.AnswerTooLarge, page.HoldLost, page.StoreUnavailable,
+		page.Suspended, page.BodyTooLarge, page.AnswerTooLarge, page.HoldLost, page.StoreUnavailable,
 	} {
 		list = append(list, Result(m))
 	}
@@ -279,6 +281,9 @@ func pageResults() []Result {
 		page.StepUpNeeded, page.StepUpElsewhere, page.StepUpTooLarge, page.StepUpCancelled, page.StepUpExpired,
 		page.StepUpUsed, page.StepUpLost, page.StepUpNotSent, page.StepUpNoFactor, page.StepUpPassed,
 	} {
+		list = append(list, Result(m))
+	}
+	for _, m := range ownMessages() {
 		list = append(list, Result(m))
 	}
 	return list

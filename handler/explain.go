@@ -92,7 +92,7 @@ func (g *Gate) Explain(ctx context.Context, parts *Parts, q Question) (Explanati
 		return e, err
 	}
 	e.Facts, e.Decision, e.Used = f, p.rules.Decide(&f, &h), h.Logins > 0
-	e.Outcome, e.Factors, err = g.outcome(parts, &acc, e.Known, e.Decision, q.Time)
+	e.Outcome, e.Factors, err = g.outcome(ctx, parts, &acc, e.Known, e.Decision, q.Time)
 	if q.StepUp > 0 && e.Known && e.Decision.Verdict == policy.Allow {
 		e.Outcome = "let through without a fresh code"
 	}

@@ -73,13 +73,17 @@ func changedAt(acc *account.Account) (at time.Time) {
 	return at
 }
 
+// observedOwner is what that name ends in while the gateway only observes. No
+// instance has a name with a blank.
+const observedOwner = " observed"
+
 // historyOwner is the instance that histories are kept under. What is seen while
 // the gateway only observes stays apart: whom the app has let in is not certain
 // there, and nobody was asked for a code, so that none of it is familiar once
 // codes are asked for.
 func (g *Gate) historyOwner() string {
 	if g.Observe {
-		return g.Instance + " observed"
+		return g.Instance + observedOwner
 	}
 	return g.Instance
 }

@@ -105,6 +105,9 @@ func (v *visit) answer(form url.Values) error {
 	case !v.isOurForm(form, v.session.Challenge):
 		return v.refuseForm(form)
 	}
+	if form.Has(fieldGoOn) || !form.Has(page.FieldCode) {
+		return v.goOnEnrolled(form)
+	}
 	return v.check(form.Get(page.FieldCode), form.Get(page.FieldFactor), isTicked(form))
 }
 

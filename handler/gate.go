@@ -46,6 +46,8 @@ type UnknownUser string
 const (
 	RefuseUnknown UnknownUser = "refuse"
 	AllowUnknown  UnknownUser = "allow"
+	// EnrolUnknown makes an account, once the user has added a factor.
+	EnrolUnknown UnknownUser = "enrol"
 )
 
 // Parts are what outlives a configuration: the store, the keys, and the
@@ -54,6 +56,8 @@ type Parts struct {
 	Store      store.Store
 	Ring       *seal.Ring
 	Challenges *challenge.Service
+	// Mails says that there is a sender of mails.
+	Mails bool
 	// Epoch is when the store's knowledge begins.
 	Epoch time.Time
 }
@@ -104,6 +108,8 @@ type Config struct {
 	// RememberFor is how long a browser is remembered whose user wants that; 0:
 	// none is, and those that were do not count.
 	RememberFor time.Duration
+	// Enrolment says how people come to a factor of their own.
+	Enrolment Enrolment
 	// Pending, Idle and Absolute are the lifetimes of sessions.
 	Pending, Idle, Absolute time.Duration
 
@@ -144,6 +150,8 @@ type Gate struct {
 	// fielded are names of fields that carry a credential or a token.
 	fielded fieldNames
 	proven  *provenCache
+	// ownPages are those on which people look after their own factors.
+	ownPages map[string]ownRoute
 	// unchanged are changes of clients that ask for no code.
 	unchanged changeCache
 	// assessed are decisions inside sessions that were written down.
@@ -187,7 +195,7 @@ var csrfNames = []string{
 
 // New returns a gate, or an error that says which setting cannot be used.
 func New(c Config) (*Gate, error) {
-	g := &Gate{Config: c, proven: newProvenCache(c.Clock())}
+	g := &Gate{Config: c, proven: newProvenCache(c.Clock()), ownPages: ownRoutes()}
 	g.own = "two-factor-" + c.Instance
 	g.secureOwn = "__Host-" + g.own
 	if c.CookieDomain != "" {
@@ -246,6 +254,7 @@ func New(c Config) (*Gate, error) {
 }
 
 func (g *Gate) setDefaults() error {
+	g.Enrolment.setDefaults()
 	if g.Agents == nil {
 		g.Agents = NewAgents()
 	}
@@ -260,16 +269,26 @@ func (g *Gate) setDefaults() error {
 }
 
 func (p *Proof) compile() error {
-	if p.User == nil || p.User.Regex == "" {
-		return nil
-	}
-	re, err := regexp.Compile(p.User.Regex)
-	if err != nil {
+	if err := p.User.compile(); err != nil {
 		return fmt.Errorf("user regex: %w", err)
 	}
-	if re.NumSubexp() != 1 {
-		return errors.New("user regex: it must have exactly one group")
+	if err := p.Team.compile(); err != nil {
+		return fmt.Errorf("team regex: %w", err)
 	}
-	p.User.re = re
+	return nil
+}
+
+func (u *ProofUser) compile() error {
+	if u == nil || u.Regex == "" {
+		return nil
+	}
+	re, err := regexp.Compile(u.Regex)
+	if err != nil {
+		return err
+	}
+	if re.NumSubexp() != 1 {
+		return errors.New("it must have exactly one group")
+	}
+	u.re = re
 	return nil
 }

@@ -23,22 +23,22 @@ type attempt struct {
 	*visit
 	login *foundLogin
 	id    account.LoginID
-	// old is the browser's session, suspended by this login; nil if there was
-	// none. wasVerified says that its values went to the app.
+	// old is the browser's session, suspended by this login, or nil; wasVerified
+	// says that its values went to the app.
 	old         *account.Session
 	wasVerified bool
 	// locked is the line whose lock this login holds.
 	locked *account.LineKey
 	// settled says that the lock, and the old session, need no more care.
 	settled bool
-	// visitor says that the app has shown that nobody is logged in with the
-	// values that were forwarded, or that none were.
+	// team is the user's, as the login says; empty if it says none.
+	team string
+	// visitor says that the app has shown that the values say nobody, or had none.
 	visitor bool
 	// status and leadsTo are the answer's, for the log.
 	status  int
 	leadsTo string
-	// identified says that there is no login, since the first factor was passed
-	// before us.
+	// identified says that there is no login: the first factor was passed before.
 	identified bool
 	// told is what the matchers of the policy say.
 	told matched
@@ -48,6 +48,9 @@ type attempt struct {
 	device store.DeviceResult
 	// sets are the cookies of the answer and of proofs that count.
 	sets []cookie.SetCookie
+	// alarm and hadFactor are the account's when it was decided on the login.
+	alarm     time.Time
+	hadFactor bool
 	// failed is the error for which an answer was dropped at its headers, and
 	// why says why it was not recognised there.
 	failed error
@@ -67,7 +70,7 @@ func (v *visit) login(l *foundLogin) error {
 		return v.refuse(page.FormExpired, nil)
 	}
 	v.placeNobody()
-	a := &attempt{visit: v, login: l}
+	a := &attempt{visit: v, login: l, team: v.teamIn(l.Login)}
 	var err error
 	if a.told, err = v.askMatchers(v.g.policyOf(l.Login)); err != nil {
 		return v.refuse(page.Blocked, err)
@@ -325,6 +328,9 @@ func (a *attempt) recognise(kept hold.Answer) error {
 		said, err := a.askProof(p, kept)
 		if err != nil {
 			return a.notRecognised("the proof failed: " + err.Error())
+		}
+		if said.team != "" {
+			a.team = said.team
 		}
 		if yes == unseen && said.yes && !redirectsPost(kept.Status) && (said.user != "" || a.visitor) {
 			same = a.isStill(said.user)

@@ -175,7 +175,7 @@ func (g *Gate) wouldBe(s *sighting, folded, user string, now time.Time) (string,
 	if err != nil {
 		return "", err
 	}
-	would, _, err := g.outcome(parts, &acc, !unknown, decision, now)
+	would, _, err := g.outcome(ctx, parts, &acc, !unknown, decision, now)
 	return would, err
 }
 

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -12,12 +13,24 @@ import (
 
 // outcome says in words what a decision on a right password comes to, and which
 // kinds of factors can answer where a code is asked for. It stores nothing.
-func (g *Gate) outcome(parts *Parts, acc *account.Account, known bool, d policy.Decision, now time.Time) (string, []string, error) {
+func (g *Gate) outcome(ctx context.Context, parts *Parts, acc *account.Account, known bool, d policy.Decision, now time.Time) (string, []string, error) {
+	need, err := g.needs(ctx, parts.Store, acc, &d, now)
+	if err != nil {
+		return "", nil, err
+	}
 	switch {
 	case !known && g.UnknownUser == AllowUnknown:
 		return "let in without a second factor: there is no account of this name", nil, nil
-	case !known:
+	case !known && g.UnknownUser != EnrolUnknown:
 		return "refused: there is no account of this name; import it", nil, nil
+	case acc.Suspended != nil:
+		return "refused: the account is suspended; see 'caddy two-factor activate'", nil, nil
+	case d.Verdict == policy.Deny:
+		return "refused", nil, nil
+	case asksForFactor(&need) && !acc.Alarm.IsZero():
+		return "refused: the user has said that somebody else signed in, and has no factor; see 'caddy two-factor activate'", nil, nil
+	case asksForFactor(&need):
+		return "asked to add a second factor: " + string(need.State), nil, nil
 	case d.Verdict == policy.Allow:
 		return "let in without a second factor", nil, nil
 	case d.Verdict != policy.Challenge:

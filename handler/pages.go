@@ -18,6 +18,9 @@ func (v *visit) ownPage(name string) error {
 	if call, ok := isCall(name); ok {
 		return v.callAPI(call)
 	}
+	if route, ok := v.g.ownPages[name]; ok {
+		return v.lookAfter(route)
+	}
 	get := v.r.Method == http.MethodGet || v.r.Method == http.MethodHead
 	switch {
 	case !isOwnPage(name):
@@ -53,6 +56,9 @@ func (v *visit) ownPage(name string) error {
 	}
 	switch name {
 	case "cancel":
+		if v.waitsForEnrolment() {
+			return v.cancel()
+		}
 		return v.inChallenge(named, func(ch account.Challenge, _ account.Account) error { return v.cancelNamed(&ch) })
 	case "send":
 		return v.inChallenge(named, func(ch account.Challenge, acc account.Account) error { return v.send(form, ch, acc) })
@@ -126,6 +132,8 @@ func (v *visit) showChallenge(ch account.Challenge, acc account.Account) error {
 		p.OtherWay = v.pageOf(&ch, "choose", factor, "")
 	}
 	p.Remember, p.Copied = v.offer(&ch), ch.Stolen
+	p.Recovery, p.Left = view.Kind == account.KindRecovery, view.Recovery
+	p.Lost = v.lostNumber(&ch, factor)
 	p.Problem = shownProblem(q.Get(fieldProblem), view)
 	if view.Kind == account.KindPhone {
 		p.Phone = v.phone(view)
@@ -206,10 +214,8 @@ func (v *visit) showChoices(ch account.Challenge, acc account.Account) error {
 		if err != nil {
 			continue
 		}
-		c := page.Choice{Factor: page.Authenticator, ID: id, Label: view.Label, Ending: view.Hint, PausedFor: waitUntil(view.PausedUntil, v.now)}
-		if view.Kind == account.KindPhone {
-			c.Factor = page.TextMessage
-		}
+		c := page.Choice{ID: id, Label: view.Label, Ending: view.Hint, PausedFor: waitUntil(view.PausedUntil, v.now)}
+		c.Factor = factorOfPage(view.Kind)
 		p.Choices = append(p.Choices, c)
 	}
 	body, err := v.g.Pages.Choose(v.language(), p)

@@ -32,6 +32,8 @@ type said struct {
 	yes, no bool
 	// user is who is logged in; empty if the page does not say.
 	user string
+	// team is the one that this user belongs to; empty if the page does not say.
+	team string
 	// sets are the cookies that the app set on the way.
 	sets []cookie.SetCookie
 }
@@ -150,10 +152,13 @@ func (p *Proof) read(ans *answer, got hold.Answer, result *said) {
 	if p.User != nil {
 		result.user = p.User.in(ans)
 	}
+	if p.Team != nil {
+		result.team = teamName(p.Team.in(ans))
+	}
 	result.yes = anyOf(p.Yes, ans) == seen || len(p.Yes) == 0 && result.user != ""
 	result.no = anyOf(p.No, ans) == seen
 	if !result.yes || result.no {
-		result.user = ""
+		result.user, result.team = "", ""
 	}
 	if result.yes && result.no {
 		result.yes, result.no = false, false

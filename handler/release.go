@@ -57,6 +57,21 @@ func (v *visit) release(ctx context.Context, held heldAnswer, s account.Session,
 	return nil
 }
 
+// releaseHold opens what was held and lets it go for the session that takes the
+// pending one's place.
+func (v *visit) releaseHold(ctx context.Context, h account.Hold, s account.Session, token string) error {
+	held, err := v.openHold(h)
+	if err != nil {
+		v.recordLost(&s)
+		return v.refuse(page.HoldLost, err)
+	}
+	if s.State == account.StateAgain {
+		v.setOwn(v.w.Header(), token)
+		return v.signInOnceMore(held.Back)
+	}
+	return v.release(ctx, held, s, token)
+}
+
 // releaseCookies seals what the login carried and what its answer set; of what
 // has one name, path and domain, the answer's counts.
 func (v *visit) releaseCookies(ctx context.Context, h http.Header, held heldAnswer, s account.Session) error {

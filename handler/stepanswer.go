@@ -178,7 +178,7 @@ func (v *visit) checkStep(ch *account.Challenge, acc *account.Account, factor, c
 	defer cancel()
 	result, err := v.parts.Challenges.CheckStepUp(ctx, challenge.CheckRequest{
 		Challenge: ch.ID, Session: v.sessionID, Account: acc, Factor: factor, Input: code, Next: account.Session{ID: id},
-		Routes: v.ownRoutes(ch.Routes),
+		Routes: v.ownRoutes(ch.Routes), Failed: v.failedNotice(ch, acc), Notices: v.usedNotice(acc, factor),
 	}, take)
 	if err != nil {
 		return nil, nil, err

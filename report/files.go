@@ -14,29 +14,30 @@ import (
 // The files of the log: the one that is written, and those beside it that were
 // put aside, named after the time when they were.
 const (
-	logName     = "audit.log"
-	asidePrefix = "audit-"
-	asideSuffix = ".log"
-	asideTime   = "2006-01-02T15-04-05.000"
+	logName   = "audit.log"
+	logSuffix = ".log"
+	asideTime = "2006-01-02T15-04-05.000"
 )
 
 // ErrNoLog means that a folder has no audit log.
 var ErrNoLog = errors.New("there is no audit log here")
 
-// openFiles opens the files of the log, the oldest first. What is put aside while
-// they are opened is not missed and not read twice.
-func openFiles(folder string) (files []*os.File, err error) {
+// OpenLog opens the files of a log, such as audit.log, that lie in a folder: the
+// one that is written, and in front of it those that were put aside, the oldest
+// first. What is put aside while they are opened is not missed and not opened
+// twice. The error wraps [ErrNoLog] if there is none. The caller closes them.
+func OpenLog(folder, name string) (files []*os.File, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(files)
 			files = nil
 		}
 	}()
-	last, err := open(filepath.Join(folder, logName))
+	last, err := open(filepath.Join(folder, name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	names, err := aside(folder)
+	names, err := aside(folder, strings.TrimSuffix(name, logSuffix)+"-")
 	if err != nil {
 		return append(files, some(last)...), err
 	}
@@ -73,15 +74,15 @@ func closeAll(files []*os.File) {
 }
 
 // aside are the names of the files that were put aside, the oldest first.
-func aside(folder string) ([]string, error) {
+func aside(folder, prefix string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
-		rest, is := strings.CutPrefix(e.Name(), asidePrefix)
-		if !is || !strings.HasSuffix(rest, asideSuffix) || len(rest) < len(asideTime) {
+		rest, is := strings.CutPrefix(e.Name(), prefix)
+		if !is || !strings.HasSuffix(rest, logSuffix) || len(rest) < len(asideTime) {
 			continue
 		}
 		if _, err := time.Parse(asideTime, rest[:len(asideTime)]); err == nil {

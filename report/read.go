@@ -40,7 +40,7 @@ type Progress func(read, all int64)
 // are cut, damaged or too long are counted and skipped. It keeps what it needs of
 // each login, about a kilobyte. The error wraps [ErrNoLog] if there is none.
 func Read(ctx context.Context, folder string, progress Progress) (*Log, error) {
-	files, err := openFiles(folder)
+	files, err := OpenLog(folder, logName)
 	if err != nil {
 		return nil, err
 	}
