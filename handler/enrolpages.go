@@ -139,7 +139,7 @@ func (p *person) showApp() error {
 	v := page.EnrolAppPage{
 		Host: p.site(), User: p.session.User, Issuer: p.issuer(), Account: p.acc.Name,
 		Secret: challenge.FormatTOTPSecret(secret), Digits: view.Digits, Period: view.Period,
-		Post: p.form(pageEnrolApp, fieldEnrolment, e.ID), Problem: enrolProblem(q.Get(fieldProblem), view), TriesLeft: view.TriesLeft,
+		Post: p.form(pageEnrolApp, fieldEnrolment, e.ID), Problem: shownProblem(q.Get(fieldProblem), view), TriesLeft: view.TriesLeft,
 		Back: p.to(pageEnrol), Cancel: p.cancelForm(),
 	}
 	v.URI = otpauth(&v, e.Factor.TOTP)
@@ -160,36 +160,29 @@ func (p *person) issuer() string {
 }
 
 // otpauth is the address that an authenticator app reads (Key URI Format). The
-// label repeats the issuer, as old apps show nothing else; a long name is cut,
-// so that the picture stays readable.
+// label repeats the issuer, as old apps show nothing else. Long names are cut, the
+// user's first, so that the picture stays readable: that of a letter beyond ASCII
+// takes six to nine characters.
 func otpauth(v *page.EnrolAppPage, t *account.TOTP) string {
-	q := url.Values{"secret": {v.Secret}, "issuer": {v.Issuer}}
+	q := url.Values{"secret": {v.Secret}}
 	if t.Period != 30 {
 		q.Set("period", itoa(t.Period))
 	}
-	label := url.PathEscape(v.Issuer) + ":"
-	for name := []rune(v.Account); ; name = name[:len(name)-1] {
-		uri := "otpauth://" + "totp/" + label + url.PathEscape(strings.ReplaceAll(string(name), ":", " ")) + "?" + strings.ReplaceAll(q.Encode(), "+", "%20")
-		if len(uri) <= page.MaxOTPAuth || len(name) == 0 {
+	name, issuer := []rune(strings.ReplaceAll(v.Account, ":", " ")), []rune(v.Issuer)
+	for {
+		q.Set("issuer", string(issuer))
+		uri := "otpauth://" + "totp/" + url.PathEscape(string(issuer)) + ":" + url.PathEscape(string(name)) + "?" + strings.ReplaceAll(q.Encode(), "+", "%20")
+		switch {
+		case len(uri) <= page.MaxOTPAuth:
 			return uri
+		case len(name) > shortName || len(issuer) == 0:
+			name = name[:max(0, len(name)-1)]
+		default:
+			issuer = issuer[:len(issuer)-1]
 		}
 	}
 }
 
-// enrolProblem is what the page says of the last code; that no try is left, the
-// store alone tells.
-func enrolProblem(asked string, view challenge.View) page.CodeProblem {
-	switch {
-	case view.TriesLeft == 0 && (view.Kind == account.KindTOTP || view.Sent):
-		return page.TooManyTries
-	case hasExpired(view):
-		return page.ExpiredCode
-	}
-	switch asked {
-	case problemWrong:
-		return page.WrongCode
-	case problemLength:
-		return page.WrongLength
-	}
-	return page.NoProblem
-}
+// shortName is how many characters are left of a user's name before the issuer is
+// cut too.
+const shortName = 12

@@ -271,7 +271,7 @@ func (p *person) showCode() error {
 	v := page.EnrolCodePage{
 		Host: p.site(), User: p.session.User, Number: challenge.ShowNumber(string(number)), State: phone.State, SendIn: phone.SendIn,
 		Early: q.Get(fieldProblem) == problemEarly, Send: &send, Digits: view.Digits, Post: p.form(pageEnrolCode, fieldEnrolment, e.ID),
-		Problem: enrolProblem(q.Get(fieldProblem), view), TriesLeft: view.TriesLeft,
+		Problem: shownProblem(q.Get(fieldProblem), view), TriesLeft: view.TriesLeft,
 		Back: p.to(pageEnrolPhone), Cancel: p.cancelForm(),
 	}
 	if q.Get(fieldProblem) == problemText && !view.Sent && v.State == page.TextNone {
