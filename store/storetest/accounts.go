@@ -10,6 +10,12 @@ import (
 	"github.com/caddy-twofactor/caddy-twofactor/store"
 )
 
+// made is an account with another group, made of what was read.
+func made(a account.Account, was *account.Account, group string) account.Account {
+	a.Group, a.Was = group, was
+	return a
+}
+
 func accountTests() []test {
 	return []test{
 		{"an account comes back as it was put", func(t *testing.T, f *fixture) {
@@ -17,6 +23,23 @@ func accountTests() []test {
 			a.Mail, a.Group = "ada@example.com", "sales"
 			a.Factors[0].LastStep, a.Factors[0].Failures = 7, 2
 			f.must(f.s.PutAccounts(f.ctx, []account.Account{a}))
+			same(t, f.account("ada"), a)
+		}},
+		{"an account that was read takes the place of itself alone, and else none of the list does", func(t *testing.T, f *fixture) {
+			read, other := f.enrol("ada"), f.newAccount("bob")
+			f.must(f.s.PutAccounts(f.ctx, []account.Account{made(read, &read, "sales")}))
+			err := f.s.PutAccounts(f.ctx, []account.Account{made(other, &account.Account{}, ""), made(read, &read, "staff")})
+			if f.wants(err, store.ErrChanged); f.account("ada").Group != "sales" {
+				t.Error("it was replaced by what it was before")
+			}
+			_, err = f.s.Account(f.ctx, instance, "bob")
+			f.wants(err, store.ErrNotFound)
+		}},
+		{"an account that was not there takes the place of none", func(t *testing.T, f *fixture) {
+			a := f.enrol("ada")
+			f.wants(f.s.PutAccounts(f.ctx, []account.Account{made(a, &account.Account{}, "staff")}), store.ErrChanged)
+			gone := f.newAccount("bob")
+			f.wants(f.s.PutAccounts(f.ctx, []account.Account{made(gone, &gone, "staff")}), store.ErrChanged)
 			same(t, f.account("ada"), a)
 		}},
 		{"an account is found by each of its aliases", func(t *testing.T, f *fixture) {
