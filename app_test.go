@@ -33,7 +33,7 @@ const (
 // ownDataDir gives the test a data directory of its own.
 func ownDataDir(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := dataFolder(t)
 	t.Setenv("XDG_DATA_HOME", dir)
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	return filepath.Join(dir, "caddy", "two_factor")

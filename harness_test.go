@@ -100,7 +100,7 @@ func startSite(t *testing.T, caddyfile, upstream string) *site {
 // newSite chooses the addresses of a site that is started later.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	dir := t.TempDir()
+	dir := dataFolder(t)
 	listen := freePort(t)
 	_, port, _ := net.SplitHostPort(listen)
 	inbox := freePort(t)
@@ -117,29 +117,57 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// dataFolder is a folder for Caddy's data, which is removed with patience: behind
+// its start Caddy cleans its storage, and in a short test makes folders and files
+// while they are removed.
+func dataFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "two-factor-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			if err := os.RemoveAll(dir); err == nil || time.Now().After(deadline) {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+		}
+	})
+	return dir
+}
+
 // start loads the Caddyfile in front of the upstream.
 func (s *site) start(caddyfile, upstream string) {
 	s.t.Helper()
 	s.t.Setenv("UPSTREAM", upstream)
 	s.load(caddyfile)
 	s.t.Cleanup(func() {
+		open := openStores()
 		if err := caddy.Stop(); err != nil {
 			s.t.Errorf("stopping caddy: %v", err)
 		}
-		closed()
+		closed(open)
 	})
 }
 
-// closed waits until nothing writes any more to the files of what was stopped: the
-// store closes behind Caddy's back, once the last request has given it back. A
-// request that a test has left open is not waited for.
-func closed() {
+// openStores are the stores of the configs that are loaded.
+func openStores() (open []*pooledStore) {
+	stores.Range(func(_, store any) bool {
+		open = append(open, store.(*pooledStore))
+		return true
+	})
+	return open
+}
+
+// closed waits until nothing writes any more to the files of what was stopped: a
+// store closes behind Caddy's back, as the last of all, once the last request has
+// given it back. A request that a test has left open is not waited for.
+func closed(open []*pooledStore) {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		n := 0
-		for _, pool := range []*caddy.UsagePool{stores, auditLogs} {
-			pool.Range(func(_, _ any) bool { n++; return true })
-		}
-		if n == 0 {
+		if !slices.ContainsFunc(open, (*pooledStore).isOpen) {
 			return
 		}
 	}
