@@ -245,3 +245,26 @@ func TestRule14WhoHasLostTheOldNumberGivesARecoveryCode(t *testing.T) {
 		t.Fatalf("the code gave %d to %q", r.StatusCode, r.location())
 	}
 }
+
+func TestNoNameOfAFactorChangesUnderAnAlarm(t *testing.T) {
+	s := withFactors(t, "offered")
+	c := s.client()
+	c.signIn(alice, alicePassword)
+	home := c.get(settingsPage)
+	s.change(alice, func(a *account.Account) error { a.Alarm = time.Now(); return nil })
+	if r := c.submit(home, "two_factor_label", map[string]string{"two_factor_label": "mine"}); r.StatusCode != http.StatusForbidden {
+		t.Errorf("another name gave %d to %q", r.StatusCode, r.location())
+	}
+	if f := s.factorOf(alice, account.KindTOTP); f.Label == "mine" {
+		t.Error("the factor has another name")
+	}
+}
+
+func TestAnAskForTheHeadOfAPageBeginsNoEnrolment(t *testing.T) {
+	s := enrolling(t, "required {\nconfirm open\n}")
+	c := s.client()
+	c.password(alice, alicePassword)
+	if r := c.do(http.MethodHead, "/.two-factor/enrol/app", nil, nil); r.location() != "/.two-factor/enrol" {
+		t.Errorf("HEAD gave %d to %q", r.StatusCode, r.location())
+	}
+}

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func (p *person) showApp() error {
 	}
 	q := p.orig.Query()
 	if !q.Has(fieldEnrolment) {
-		if p.origin() != fromPerson {
+		if p.r.Method != http.MethodGet || p.origin() != fromPerson {
 			return p.redirect(p.to(pageEnrol))
 		}
 		e, ok, err := p.begin(challenge.Candidate{TOTP: p.newTOTP()}, "")

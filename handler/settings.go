@@ -133,6 +133,9 @@ func (p *person) rename(form url.Values) error {
 	ctx, cancel := p.ctx()
 	defer cancel()
 	_, err := p.parts.Store.ChangeAccount(ctx, store.Change{Instance: p.g.Instance, Account: p.acc.ID, Edit: func(a *account.Account) error {
+		if isAlarmed(a) {
+			return errNotAllowed
+		}
 		f, ok := a.Factor(id)
 		if !ok || f.Kind == account.KindRecovery {
 			return errElsewhere
