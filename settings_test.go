@@ -259,12 +259,3 @@ func TestNoNameOfAFactorChangesUnderAnAlarm(t *testing.T) {
 		t.Error("the factor has another name")
 	}
 }
-
-func TestAnAskForTheHeadOfAPageBeginsNoEnrolment(t *testing.T) {
-	s := enrolling(t, "required {\nconfirm open\n}")
-	c := s.client()
-	c.password(alice, alicePassword)
-	if r := c.do(http.MethodHead, "/.two-factor/enrol/app", nil, nil); r.location() != "/.two-factor/enrol" {
-		t.Errorf("HEAD gave %d to %q", r.StatusCode, r.location())
-	}
-}

@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -119,7 +118,7 @@ func (p *person) showApp() error {
 	}
 	q := p.orig.Query()
 	if !q.Has(fieldEnrolment) {
-		if p.r.Method != http.MethodGet || p.origin() != fromPerson {
+		if p.origin() != fromPerson {
 			return p.redirect(p.to(pageEnrol))
 		}
 		e, ok, err := p.begin(challenge.Candidate{TOTP: p.newTOTP()}, "")
